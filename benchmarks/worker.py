@@ -71,7 +71,7 @@ class Bench:
         self.repo_path = os.fsencode(order["repo"])
         self.seed = order["seed"]
         self.sizes = {**DEFAULT_SIZES, **order.get("sizes", {})}
-        self.plan = order.get("plan")
+        self.plan: dict[str, Any] = order.get("plan") or {}
         self.ui = mercurial("ui").ui.load()
         for key, value in order["config"]:
             section, _, item = key.partition(".")
@@ -148,7 +148,8 @@ class Bench:
 
         def read(name: bytes) -> bytes:
             rl = repo.file(name)._revlog
-            return rl.rawdata(len(rl) - 1)
+            text: bytes = rl.rawdata(len(rl) - 1)
+            return text
 
         return Job(names, repo.file if what == "open" else read)
 
@@ -193,13 +194,14 @@ class Bench:
     def job(self, row: str) -> Job:
         """Make a row of `ROWS` ready on a fresh repository."""
         method, *args = ROWS[row][1:]
-        return getattr(self, method)(*args)
+        made: Job = getattr(self, method)(*args)
+        return made
 
     # -- doing them ------------------------------------------------------------------
 
     def digest(self, row: str) -> dict[str, Any]:
-        before = counted()
         job = self.job(row)
+        before = counted()
         made = hashlib.sha256()
         files = job.revlog is None
         classes = {inner_class(job.revlog)} if not files else set()

@@ -1,0 +1,201 @@
+# What was measured, put in figures, tables and JSON; shared by all benchmarks.
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A result is a plain dictionary, written as JSON as it is:
+
+``kind``        "micro" or "commands"
+``setups``      what was compared; the first is what ratios refer to
+``rows``        ``{"name", "what", "results": {set-up: {"times", "median", ...}}}``
+``problems``    reasons not to believe the figures; empty in a sound run
+``noise``       the fixed loop's times between rounds, and the machine's load
+
+Times are seconds, sizes bytes, ratios "so many times as fast as the first".
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from .setups import Setup
+
+FORMAT = 1
+
+
+def summary(times: Sequence[float]) -> dict[str, Any]:
+    """Median and spread (interquartile range / median) of one row's rounds."""
+    median = statistics.median(times)
+    spread = 0.0
+    if len(times) > 1:
+        low, _, high = statistics.quantiles(times, n=4, method="inclusive")
+        spread = (high - low) / median
+    return {
+        "times": [round(t, 7) for t in times],
+        "median": median,
+        "min": min(times),
+        "spread": spread,
+    }
+
+
+def add_ratios(row: dict[str, Any], first: str) -> None:
+    """Set each result's ``ratio``, by medians, and ``paired``, by rounds.
+
+    ``paired`` is the median of the ratios inside each round.  Where it and
+    ``ratio`` disagree, the machine changed its pace during the run.
+    """
+    base = row["results"][first]
+    for result in row["results"].values():
+        pairs = zip(base["times"], result["times"])
+        result["ratio"] = base["median"] / result["median"]
+        result["paired"] = statistics.median(b / t for b, t in pairs)
+
+
+def yardstick() -> float:
+    """Seconds that a fixed loop takes now; its spread is the machine's noise."""
+    start = time.perf_counter()
+    total = 0
+    for n in range(300_000):
+        total += n ^ (total & 0xFF)
+    return time.perf_counter() - start
+
+
+def load() -> list[float] | None:
+    """The load averages, where the system tells them."""
+    return [round(x, 2) for x in os.getloadavg()] if hasattr(os, "getloadavg") else None
+
+
+def noise_of(loops: Sequence[float], load_before: list[float] | None) -> dict[str, Any]:
+    """The ``noise`` part of a result."""
+    return {
+        "yardstick": summary(loops),
+        "yardstick_worst": max(loops),
+        "load_before": load_before,
+        "load_after": load(),
+    }
+
+
+def machine() -> dict[str, Any]:
+    """What the run was made on."""
+    cpu = platform.processor()
+    if os.path.exists("/proc/cpuinfo"):
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            names = [ln.partition(":")[2].strip() for ln in lines if "model name" in ln]
+        cpu = names[0] if names else cpu
+    return {"cpu": cpu, "cores": os.cpu_count(), "system": platform.platform()}
+
+
+def new(kind: str, setups: list[Setup], **more: Any) -> dict[str, Any]:
+    """The head of a result."""
+    return {
+        "format": FORMAT,
+        "kind": kind,
+        "when": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
+        "machine": machine(),
+        "setups": [setup.described() for setup in setups],
+        **more,
+        "rows": [],
+        "problems": [],
+    }
+
+
+def seconds(value: float) -> str:
+    """A time for people: three digits and a unit."""
+    for scale, unit in ((1.0, "s"), (1e-3, "ms")):
+        if value >= scale:
+            return f"{value / scale:#.3g} {unit}".replace(". ", " ")
+    return f"{value * 1e6:#.3g} µs".replace(". ", " ")
+
+
+def mebibytes(value: float) -> str:
+    return f"{value / 2**20:.0f} MiB"
+
+
+def _cells(result: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """The table's head and lines."""
+    names = [setup["name"] for setup in result["setups"]]
+    head = ["row", names[0]]
+    for name in names[1:]:
+        head += [name, ""]
+    memory = any("peak" in r for row in result["rows"] for r in row["results"].values())
+    head += [f"peak {name}" for name in names] if memory else []
+    head += ["spread", "output", "served"]
+    lines = []
+    for row in result["rows"]:
+        line = [row["name"]]
+        found = [row["results"][name] for name in names]
+        for n, one in enumerate(found):
+            line.append(seconds(one["median"]))
+            if n:
+                line.append(f"{one['ratio']:.2f} x")
+        line += [mebibytes(one["peak"]) for one in found] if memory else []
+        line.append(f"{100 * max(one['spread'] for one in found):.0f} %")
+        line.append("same" if row["same"] else "DIFFERS")
+        line.append({True: "yes", False: "NO", None: "-"}[row["proven"]])
+        lines.append(line)
+    return head, lines
+
+
+def text_table(result: dict[str, Any]) -> str:
+    """The result as an aligned text table."""
+    head, lines = _cells(result)
+    widths = [max(len(line[n]) for line in [head, *lines]) for n in range(len(head))]
+
+    def aligned(line: list[str]) -> str:
+        cells = [cell.rjust(width) for cell, width in zip(line, widths)]
+        cells[0] = line[0].ljust(widths[0])
+        return "  ".join(cells)
+
+    return "\n".join(aligned(line) for line in [head, *lines]) + "\n"
+
+
+def markdown_table(result: dict[str, Any]) -> str:
+    """The result as a Markdown table, its machine and versions above it."""
+    head, lines = _cells(result)
+    ruler = ["---"] + ["---:"] * (len(head) - 1)
+    body = "".join(f"| {' | '.join(line)} |\n" for line in [head, ruler, *lines])
+    return about(result) + "\n\n" + body
+
+
+def about(result: dict[str, Any]) -> str:
+    """One paragraph: what was compared, on what, and how quiet it was."""
+    parts = []
+    for setup in result["setups"]:
+        rust = ", Rust" if setup["rust"] else ""
+        python = f"Python {setup['python']}"
+        parts.append(f"{setup['name']}: Mercurial {setup['mercurial']}{rust}, {python}")
+    noise = result["noise"]
+    loop = noise["yardstick"]
+    repo = result["repository"]
+    worst = seconds(noise["yardstick_worst"])
+    return (
+        f"{'; '.join(parts)}. {repo['changesets']} changesets, {repo['filelogs']} "
+        f"filelogs. {result['machine']['cpu']}, {result['machine']['cores']} cores. "
+        f"Noise: a fixed loop's spread was {100 * loop['spread']:.0f} % "
+        f"(median {seconds(loop['median'])}, worst {worst})."
+    )
+
+
+def save(
+    result: dict[str, Any], *, json_path: str | None, markdown: str | None
+) -> None:
+    """Write the result as JSON and as Markdown, where a path is given."""
+    if json_path:
+        with open(json_path, "w", encoding="utf-8") as out:
+            json.dump(result, out, indent=1, sort_keys=True)
+            out.write("\n")
+    if markdown:
+        with open(markdown, "w", encoding="utf-8") as out:
+            out.write(markdown_table(result))
+
+
+def judge(result: dict[str, Any]) -> int:
+    """Print the table and the problems; the exit code that a run ends with."""
+    print(text_table(result))
+    print(about(result))
+    for problem in result["problems"]:
+        print(f"PROBLEM: {problem}")
+    return 1 if result["problems"] else 0

@@ -179,9 +179,7 @@ def about(result: dict[str, Any]) -> str:
     )
 
 
-def save(
-    result: dict[str, Any], *, json_path: str | None, markdown: str | None
-) -> None:
+def save(result: dict[str, Any], json_path: str | None, markdown: str | None) -> None:
     """Write the result as JSON and as Markdown, where a path is given."""
     if json_path:
         with open(json_path, "w", encoding="utf-8") as out:

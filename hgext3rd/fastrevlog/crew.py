@@ -1,0 +1,248 @@
+# Worker processes that share a list of tasks and answer to one parent.
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A crew of forked workers.
+
+Goals: the parent goes on with work of its own while the crew works; no task is
+ever lost without the parent knowing; no worker outlives the parent.
+
+Why not :mod:`mercurial.worker`?  It deals out the tasks before it starts, so the
+longest file decides; its parent can do nothing but collect, for a worker whose
+pipe is full stands still; it has one answer to a worker that dies, which is to
+stop the others and fail, where we can do the missing part over; and it starts at
+least four processes unless told otherwise by a setting that is not ours.
+
+How it works:
+
+- Groups of tasks are numbered, and the numbers are put into a pipe before the
+  first fork.  Workers take the next number from it, so nobody waits for anybody.
+  Two bytes a number and at most ``PIPE_BUF`` in all: the write never blocks, and
+  the pipe is emptied in whole numbers.  Should a platform tear one apart all the
+  same, groups are done twice or not at all, and *not at all* is noticed below.
+- Each worker has a pipe of its own for answers and never waits for its reader
+  while there is work left.  The last frame says that the worker is done.
+- An answer that never came, for whatever reason, is ``None``: the parent has to
+  do that task itself.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import select
+import signal
+import struct
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+_NUMBER = struct.Struct('<H')
+_FRAME = struct.Struct('<Q')  # length of the pickle that follows; 0: done
+_READ_SIZE = 1 << 20  # bytes
+_DEFAULT_SIGNALS = ('SIGINT', 'SIGTERM', 'SIGHUP', 'SIGCHLD', 'SIGPIPE')
+
+
+def usable_cores() -> int:
+    """How many processors this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS, Windows
+        return os.cpu_count() or 1
+
+
+def can_fork() -> bool:
+    """Whether a fork of this process, as it is now, is a safe thing to do."""
+    if not hasattr(os, 'fork') or not hasattr(select, 'PIPE_BUF'):
+        return False
+    if threading.active_count() != 1:
+        return False
+    try:
+        # threads that were not started by Python count as well
+        return len(os.listdir('/proc/self/task')) == 1
+    except OSError:
+        return True
+
+
+def groups_of(tasks: int, singles: int, workers: int) -> list[range]:
+    """Cut ``range(tasks)`` into groups; the first ``singles`` may be long ones.
+
+    Small enough that the crew ends at about the same time, few enough for the
+    pipe of numbers.
+    """
+    room = select.PIPE_BUF // _NUMBER.size
+    groups = [range(i, i + 1) for i in range(min(singles, room // 2))]
+    start = len(groups)
+    step = max(1, -(-(tasks - start) // min(room - start, workers * 64)))
+    groups += [range(i, min(i + step, tasks)) for i in range(start, tasks, step)]
+    return groups
+
+
+class Crew:
+    """Answers to ``do(task)`` for every task, worked out by other processes.
+
+    ``do`` runs in the workers; its answers must be picklable and not ``None``.
+    An exception in ``do`` counts as no answer.  ``on_start`` and ``on_end`` run
+    in each worker, ``on_loss(pid, status)`` in the parent when a worker did not
+    come to its end; status as ``os.waitpid`` gives it.
+    """
+
+    def __init__(
+        self,
+        do: Callable[[Any], Any],
+        tasks: Sequence[Any],
+        singles: int = 0,
+        on_start: Callable[[], None] | None = None,
+        on_end: Callable[[], None] | None = None,
+        on_loss: Callable[[int, int], None] | None = None,
+    ) -> None:
+        self._do = do
+        self._tasks = tasks
+        self._singles = singles
+        self._on_start = on_start
+        self._on_end = on_end
+        self._on_loss = on_loss
+        self._answers: dict[Any, Any] = {}
+        # read end -> (worker, bytes not yet parsed, done frame seen)
+        self._pipes: dict[int, tuple[int, bytearray, bool]] = {}
+        self._parent = os.getpid()
+
+    def start(self, workers: int) -> None:
+        """Fork ``workers`` processes.  May raise ``OSError``; then none is left."""
+        groups = groups_of(len(self._tasks), self._singles, workers)
+        numbers, give = os.pipe()
+        try:
+            os.write(give, b''.join(map(_NUMBER.pack, range(len(groups)))))
+            os.close(give)
+            for _i in range(min(workers, len(groups))):
+                self._fork(groups, numbers)
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            os.close(numbers)
+
+    def answer(self, task: Any) -> Any:
+        """What a worker says about ``task``; waits for it; ``None``: nobody does.
+
+        An answer is given once, then forgotten.
+        """
+        while task not in self._answers and self._pipes:
+            self._collect()
+        return self._answers.pop(task, None)
+
+    def close(self) -> None:
+        """End the workers that still run, and wait until they are gone."""
+        while self._pipes:
+            fd, (pid, _data, _done) = self._pipes.popitem()
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            _reap(pid)
+            os.close(fd)
+        self._answers.clear()
+
+    # the parent's side
+
+    def _fork(self, groups: list[range], numbers: int) -> None:
+        ours, theirs = os.pipe()
+        # a signal between the fork and our note of it would leave an orphan
+        signals = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            try:
+                pid = os.fork()
+            except OSError:
+                os.close(ours)
+                raise
+            if pid == 0:
+                try:
+                    self._child(groups, numbers, theirs, signals)
+                finally:
+                    os._exit(1)
+            self._pipes[ours] = (pid, bytearray(), False)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, signals)
+            os.close(theirs)
+
+    def _collect(self) -> None:
+        """Wait for the workers to say something, and take note of it."""
+        poll = select.poll()
+        for fd in self._pipes:
+            poll.register(fd, select.POLLIN)
+        for fd, _event in poll.poll():
+            data = os.read(fd, _READ_SIZE)
+            if data:
+                self._parse(fd, data)
+            else:
+                pid, _rest, done = self._pipes.pop(fd)
+                os.close(fd)
+                status = _reap(pid)
+                if (status or not done) and self._on_loss is not None:
+                    self._on_loss(pid, status)
+
+    def _parse(self, fd: int, data: bytes) -> None:
+        pid, pending, done = self._pipes[fd]
+        pending += data
+        while len(pending) >= _FRAME.size:
+            (size,) = _FRAME.unpack_from(pending)
+            end = _FRAME.size + size
+            if len(pending) < end:
+                break
+            if size:
+                self._answers.update(pickle.loads(pending[_FRAME.size : end]))
+            else:
+                done = True
+            del pending[:end]
+        self._pipes[fd] = (pid, pending, done)
+
+    # the worker's side
+
+    def _child(self, groups: list[range], numbers: int, out: int, mask: Any) -> None:
+        for name in _DEFAULT_SIGNALS:
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for fd in self._pipes:
+            os.close(fd)
+        if self._on_start is not None:
+            self._on_start()
+        os.set_blocking(out, False)
+        pending = bytearray()
+        while True:
+            number = os.read(numbers, _NUMBER.size)
+            if len(number) != _NUMBER.size:
+                break
+            answers = {}
+            for i in groups[_NUMBER.unpack(number)[0]]:
+                if os.getppid() != self._parent:
+                    os._exit(1)  # nobody listens any more
+                task = self._tasks[i]
+                try:
+                    answers[task] = self._do(task)
+                except Exception:
+                    pass  # no answer: the parent does it, and says what is wrong
+            data = pickle.dumps(answers, protocol=4)
+            pending += _FRAME.pack(len(data)) + data
+            _write_some(out, pending)
+        if self._on_end is not None:
+            self._on_end()
+        os.set_blocking(out, True)
+        pending += _FRAME.pack(0)
+        while pending:
+            _write_some(out, pending)
+        os._exit(0)
+
+
+def _write_some(fd: int, pending: bytearray) -> None:
+    """Write what the pipe takes now, and cut it off ``pending``."""
+    try:
+        while pending:
+            del pending[: os.write(fd, pending[:_READ_SIZE])]
+    except BlockingIOError:
+        pass
+
+
+def _reap(pid: int) -> int:
+    """Wait for ``pid`` to end; its status, or 0 if somebody else took it."""
+    try:
+        return os.waitpid(pid, 0)[1]
+    except ChildProcessError:
+        return 0

@@ -1,0 +1,116 @@
+# May this revlog be served?  Answered with a reason, never with a guess.
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Compatibility checks.
+
+An opener is examined once: is it the plain store underneath, with a path
+encoding we know?  Types are compared exactly, because an extension that wraps a
+vfs may change what a path or a read means.  A revlog is then examined for its
+format and class.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+from mercurial import store, vfs as vfsmod
+
+from .engine import vfs as enginevfs
+
+_ATTRIBUTE = '_fastrevlog_storage'
+_HEADER = struct.Struct('>I')
+REVLOGV1 = 1
+FLAG_INLINE = 1 << 16
+FLAG_GENERALDELTA = 1 << 17
+
+
+def storage_of(opener: Any) -> enginevfs.StoreVFS | str:
+    """The engine's view of ``opener``, or the reason why it is not served.
+
+    The answer is kept on the opener: thousands of file logs ask for it.
+    """
+    try:
+        return opener.__dict__[_ATTRIBUTE]
+    except KeyError:
+        pass
+    except AttributeError:
+        return 'vfs: %s' % type(opener).__name__
+    reason = _refusal(opener)
+    answer = enginevfs.StoreVFS(opener) if reason is None else reason
+    opener.__dict__[_ATTRIBUTE] = answer
+    return answer
+
+
+def forget(opener: Any) -> None:
+    """Examine ``opener`` again when it is next seen."""
+    opener.__dict__.pop(_ATTRIBUTE, None)
+
+
+def _refusal(opener: Any) -> str | None:
+    if not getattr(opener, 'rust_compatible', True):
+        return 'vfs: asks for no native access (static-http)'
+    layer = opener
+    if type(layer) is vfsmod.readonlyvfs:
+        layer = layer.vfs
+    if hasattr(vfsmod.abstractvfs, 'filter_name'):
+        return _refusal_by_filter_name(layer)
+    return _refusal_by_fncache(layer)
+
+
+def _refusal_by_filter_name(layer: Any) -> str | None:
+    """Mercurial 7.2: every vfs names the path encoding it applies."""
+    if layer.filter_name not in (None, 'dot-encode', 'plain'):
+        return 'path encoding: %s' % layer.filter_name
+    while type(layer) in (store._fncachevfs, vfsmod.filtervfs):
+        layer = layer.vfs
+    return _refusal_by_type(layer)
+
+
+def _refusal_by_fncache(layer: Any) -> str | None:
+    """Mercurial 7.0 and 7.1: only a store with an fncache."""
+    if not hasattr(layer, 'fncache'):
+        return 'store: no fncache'
+    if type(layer) is not store._fncachevfs:
+        return 'vfs: %s' % type(layer).__name__
+    plain = getattr(layer, 'uses_plain_encode', False)
+    if not (getattr(layer, 'uses_dotencode', False) or plain):
+        return 'path encoding: no dotencode'
+    return _refusal_by_type(layer.vfs)
+
+
+def _refusal_by_type(layer: Any) -> str | None:
+    if type(layer) is not vfsmod.vfs:
+        return 'vfs: %s' % type(layer).__name__
+    return None
+
+
+def revlog_refusal(rl: Any, known_classes: dict[type, bool]) -> str | None:
+    """Why the loaded revlog ``rl`` cannot be served, or None.
+
+    ``known_classes`` remembers which classes of revlog are Mercurial's plain ones.
+    """
+    if rl._format_version != REVLOGV1:
+        return 'format: revlog %s' % {0: 'v0'}.get(
+            rl._format_version, 'version %#x' % rl._format_version
+        )
+    if rl._docket is not None or rl._sidedatafile is not None:
+        return 'format: docket'
+    cls = type(rl)
+    known = known_classes.get(cls)
+    if known is None:
+        known = known_classes[cls] = is_plain_class(cls)
+    if not known:
+        return 'class: %s.%s' % (cls.__module__, cls.__name__)
+    return None
+
+
+def is_plain_class(cls: type) -> bool:
+    """Is this Mercurial's revlog or changelog, as opposed to a bundle's, say?"""
+    from mercurial import changelog, revlog
+
+    return cls is revlog.revlog or changelog.changelog in cls.__mro__[:3] and all(
+        c.__module__
+        in ('mercurial.changelog', 'mercurial.repoview', 'mercurial.revlog')
+        for c in cls.__mro__
+        if c is not object
+    )

@@ -1,0 +1,63 @@
+# Is this the text that the node promises?
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Checks of texts against their nodes.
+
+A node is SHA-1 over the two parent nodes in sorted order, then the text
+(Mercurial, ``storageutil.hashrevisionsha1``).  Mercurial computes it with
+``sha1dc``, which also detects the known collision attacks and is two to three
+times slower than ``hashlib``.  The house rule:
+
+- what the local store holds is checked with ``hashlib``, and a mismatch is
+  checked once more by Mercurial before anything is raised;
+- new and incoming revisions, and ``hg verify``, never come through here with
+  :data:`policy` unset: they keep collision detection;
+- ``policy.collision_detection`` turns it on for every read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator
+
+from mercurial.utils import storageutil
+
+NULL_NODE = b'\0' * 20
+_SMALL = 4096  # bytes; below this joining is cheaper than a second update()
+_sha1 = hashlib.sha1
+
+
+class Policy:
+    """Process-wide: which function checks what is read."""
+
+    __slots__ = ('collision_detection',)
+
+    def __init__(self) -> None:
+        self.collision_detection = False
+
+
+policy = Policy()
+
+
+@contextlib.contextmanager
+def collision_detection() -> Iterator[None]:
+    """Within this context every text is hashed by Mercurial's ``sha1dc``."""
+    before = policy.collision_detection
+    policy.collision_detection = True
+    try:
+        yield
+    finally:
+        policy.collision_detection = before
+
+
+def matches(text: bytes, node: bytes, p1: bytes, p2: bytes) -> bool:
+    """Whether ``node`` (20 bytes) is the node of ``text`` with these parents."""
+    if policy.collision_detection:
+        return storageutil.hashrevisionsha1(text, p1, p2) == node
+    parents = p1 + p2 if p1 < p2 else p2 + p1
+    if len(text) < _SMALL:
+        digest = _sha1(parents + text)
+    else:
+        digest = _sha1(parents)
+        digest.update(text)
+    return digest.digest() == node

@@ -1,0 +1,200 @@
+# Chunks: what their first byte says, and how far they may expand.
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Compression of chunks.
+
+A chunk begins with a byte that names its encoding (``mercurial/revlog.py``):
+``x`` zlib, ``(`` zstd, ``u`` stored as it is after this byte, and a zero byte
+stored as it is, this byte included.  Other bytes belong to engines that
+extensions register with Mercurial.
+
+What is written comes from Mercurial's own engines, so that a store is the same
+byte for byte.  What is read is bounded: a chunk says how large it is, and is
+not to be trusted.
+"""
+
+from __future__ import annotations
+
+import threading
+import zlib
+from typing import Any, Callable
+
+from mercurial import error, util
+from mercurial.i18n import _
+
+from . import errors
+
+ZLIB = 0x78
+ZSTD = 0x28
+STORED = 0x75
+PLAIN = 0x00
+
+UNLIMITED = 0x7FFFFFFF  # bytes; the largest revision a v1 index can hold
+_zlib_decompress = zlib.decompress
+# deflate cannot expand beyond this factor, so short chunks need no bounded call
+_ZLIB_MAX_RATIO = 1032
+_LEVELS = {b'zlib': (0, 9), b'zstd': (0, 22)}
+
+
+def _zstd_module() -> Any:
+    # Mercurial's own copy, where it has one, is loaded in any case; the
+    # zstandard package serves a Mercurial that was built without
+    try:
+        from mercurial import zstd
+
+        zstd.ZstdDecompressor  # noqa: B018 -- demandimport: load it now
+        return zstd
+    except ImportError:
+        import zstandard
+
+        return zstandard
+
+
+class _PerThread(threading.local):
+    """zstd contexts must not be shared between threads (hgweb has several)."""
+
+    def __init__(self) -> None:
+        module = _zstd_module()
+        self.content_size: Callable[[Any], int] = module.frame_content_size
+        self.error: type[Exception] = module.ZstdError
+        self.decompressor = module.ZstdDecompressor()
+        self.decompress: Callable[[Any], bytes] = self.decompressor.decompress
+
+
+_zstd: _PerThread | None = None
+
+
+def zstd() -> _PerThread:
+    """This thread's zstd functions; imported when the first chunk needs them."""
+    global _zstd
+    if _zstd is None:
+        _zstd = _PerThread()
+    return _zstd
+
+
+class BadChunk(Exception):
+    """A chunk that cannot be turned into data, and why (bytes)."""
+
+    def __init__(self, why: Any) -> None:
+        if not isinstance(why, bytes):
+            why = str(why).encode('utf-8', 'replace')
+        super().__init__(why)
+        self.why: bytes = why
+
+    def as_revlog_error(self) -> Exception:
+        return errors.RevlogError(_(b'revlog decompress error: %s') % self.why)
+
+
+def expansion_limit(rawsize: int) -> int:
+    """Bytes that a chunk may expand to, for texts of at most ``rawsize`` bytes.
+
+    A full text is ``rawsize`` long.  A delta carries at most the new text, plus
+    12 bytes for each hunk, and each hunk replaces or inserts something.
+    """
+    if rawsize < 0:
+        return UNLIMITED
+    return min(65536 + 26 * rawsize, UNLIMITED)
+
+
+def decompress(chunk: Any, limit: int) -> Any:
+    """The content of one stored chunk: bytes, or a buffer for stored ones.
+
+    ``limit`` is in bytes.  Raises :class:`BadChunk`, or ``RevlogError`` for an
+    encoding that nobody registered.
+    """
+    if not len(chunk):
+        return chunk
+    head = chunk[0]
+    if head == ZSTD:
+        return _decompress_zstd(chunk, limit)
+    if head == ZLIB:
+        return _decompress_zlib(chunk, limit)
+    if head == PLAIN:
+        return chunk
+    if head == STORED:
+        return chunk[1:]
+    return _decompress_other(bytes(chunk))
+
+
+def _too_large(limit: int) -> BadChunk:
+    return BadChunk(b'it expands beyond the %d bytes its index allows' % limit)
+
+
+def _decompress_zstd(chunk: Any, limit: int) -> bytes:
+    z = zstd()
+    try:
+        size = z.content_size(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        if size >= 0:
+            return z.decompress(chunk)
+        # written as a stream (revisions above 1,000,000 bytes): no size inside
+        pieces = []
+        got = 0
+        with z.decompressor.stream_reader(chunk) as reader:
+            while True:
+                piece = reader.read(min(1 << 20, limit + 1 - got))
+                if not piece:
+                    break
+                got += len(piece)
+                if got > limit:
+                    raise _too_large(limit)
+                pieces.append(piece)
+        return b''.join(pieces)
+    except z.error as exc:
+        raise BadChunk(exc) from None
+    except MemoryError:
+        raise BadChunk(b'out of memory') from None
+
+
+def _decompress_zlib(chunk: Any, limit: int) -> bytes:
+    try:
+        if len(chunk) * _ZLIB_MAX_RATIO <= max(limit, 1 << 26):
+            data = _zlib_decompress(chunk)
+            if len(data) > limit:
+                raise _too_large(limit)
+            return data
+        stream = zlib.decompressobj()
+        data = stream.decompress(chunk, limit + 1)
+        if len(data) > limit:
+            raise _too_large(limit)
+        if not stream.eof:
+            raise BadChunk(b'incomplete or truncated stream')
+        return data
+    except zlib.error as exc:
+        raise BadChunk(exc) from None
+
+
+def _decompress_other(chunk: bytes) -> bytes:
+    try:
+        engine = util.compengines.forrevlogheader(chunk[:1])
+    except KeyError:
+        raise errors.unknown_compression(chunk[:1]) from None
+    return engine.revlogcompressor({}).decompress(chunk)
+
+
+def revlog_compressor(engine: bytes, options: dict[bytes, Any]) -> Any:
+    """Mercurial's compressor ``engine``, by name; ``options`` are its levels.
+
+    Raises ``Abort`` for a level that the engine does not have.
+    """
+    level = options.get(engine + b'.level')
+    if level is not None and engine in _LEVELS:
+        low, high = _LEVELS[engine]
+        if not low <= level <= high:
+            raise error.Abort(
+                _(b'invalid %s compression level %d, expected %d to %d')
+                % (engine, level, low, high)
+            )
+    return util.compengines[engine].revlogcompressor(options)
+
+
+def compress(compressor: Any, data: bytes) -> tuple[bytes, bytes]:
+    """``(header, body)``: what a revlog stores for ``data``."""
+    if not data:
+        return b'', data
+    compressed = compressor.compress(data)
+    if compressed:
+        return b'', compressed
+    if data[0:1] == b'\0':
+        return b'', data
+    return b'u', data

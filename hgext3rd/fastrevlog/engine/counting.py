@@ -1,0 +1,29 @@
+# Counts of what the engine did in this process.
+# SPDX-License-Identifier: GPL-2.0-or-later
+from __future__ import annotations
+
+
+class Counters:
+    """What happened in this process so far."""
+
+    __slots__ = ('served', 'refused', 'mishaps', 'texts', 'entries')
+
+    def __init__(self) -> None:
+        self.served: dict[str, int] = {'changelog': 0, 'manifest': 0, 'filelog': 0}
+        self.refused: dict[str, int] = {}
+        self.mishaps: dict[str, int] = {}
+        self.texts = 0  # raw texts restored from disk by the engine
+        self.entries = 0  # revisions appended by the engine
+
+    def reset(self) -> None:
+        self.__init__()
+
+    def refuse(self, reason: str) -> None:
+        self.refused[reason] = self.refused.get(reason, 0) + 1
+
+    def mishap(self, what: str) -> None:
+        """An unexpected failure of ours after which Mercurial took over."""
+        self.mishaps[what] = self.mishaps.get(what, 0) + 1
+
+
+counters = Counters()

@@ -1,0 +1,242 @@
+# Reading ranges of a revlog file, and appending to one.
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Random access with a reused handle, and appends that are buffered.
+
+Why no file mapping: data files are truncated by a strip or a rollback, and a
+mapping that another process truncates kills the reader with SIGBUS, where a
+read answers short.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from . import errors, vfs
+
+BLOCK = 65536  # bytes; reads are rounded to this
+AHEAD = 4 * BLOCK  # bytes read ahead of a sequential scan
+_KEEP = 1 << 20  # bytes; a larger read is not remembered
+_FLUSH_AT = 1 << 20  # bytes
+_PREAD = getattr(os, 'pread', None)
+
+
+class DelayedBuffer:
+    """Index entries that are not to be seen on disk yet.
+
+    The inner revlog holds it and the handle appends to it; it outlives the handle.
+    """
+
+    __slots__ = ('pieces', 'size')
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self.size = 0  # bytes
+
+    def append(self, data: bytes) -> None:
+        self.pieces.append(data)
+        self.size += len(data)
+
+    def content(self) -> bytes:
+        return b''.join(self.pieces)
+
+
+class DelayedHandle:
+    """A file and a :class:`DelayedBuffer` behind it, read as one file.
+
+    Writes go to the buffer only, at its end whatever the position.  Positions are
+    in bytes from the start of the file.
+    """
+
+    def __init__(self, fp: Any, size: int, buffer: DelayedBuffer) -> None:
+        self.fp = fp
+        self.size = size  # of the part on disk
+        self.buffer = buffer
+        self.offset = 0
+
+    def tell(self) -> int:
+        return self.offset
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        if whence == os.SEEK_CUR:
+            offset += self.offset
+        elif whence == os.SEEK_END:
+            offset += self.size + self.buffer.size
+        self.offset = offset
+        return offset
+
+    def read(self, count: int = -1) -> bytes:
+        start = self.offset
+        end = self.size + self.buffer.size
+        if count >= 0:
+            end = min(end, start + count)
+        data = b''
+        if start < self.size:
+            self.fp.seek(start)
+            data = self.fp.read(min(end, self.size) - start)
+        if end > self.size:
+            tail = self.buffer.content()
+            data += tail[max(start - self.size, 0) : end - self.size]
+        self.offset = start + len(data)
+        return data
+
+    def pread(self, length: int, offset: int) -> bytes:
+        self.seek(offset)
+        return self.read(length)
+
+    def write(self, data: bytes) -> None:
+        self.buffer.append(bytes(data))
+        self.offset = self.size + self.buffer.size
+
+    def flush(self) -> None:
+        """Nothing reaches the disk before the delay ends."""
+
+    @property
+    def closed(self) -> bool:
+        return self.fp.closed
+
+    def close(self) -> None:
+        self.fp.close()
+
+
+class AppendHandle:
+    """Appends to a file of Mercurial's, collected in memory and flushed at once.
+
+    ``tell()`` needs no system call: nobody but us writes while the store is
+    locked, so the end of the file is where we left it.
+    """
+
+    __slots__ = ('fp', '_end', '_pending', '_pending_size')
+
+    def __init__(self, fp: Any, end: int | None = None) -> None:
+        self.fp = fp
+        if end is None:
+            self._end = fp.seek(0, os.SEEK_END)
+            if self._end is None:  # a wrapped file may not answer
+                self._end = fp.tell()
+        else:
+            fp.seek(end, os.SEEK_SET)
+            self._end = end
+        self._pending: list[bytes] = []
+        self._pending_size = 0
+
+    def tell(self) -> int:
+        return self._end
+
+    def write(self, data: bytes) -> None:
+        self._pending.append(data)
+        size = len(data)
+        self._end += size
+        self._pending_size += size
+        if self._pending_size >= _FLUSH_AT:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._pending:
+            start = self._end - self._pending_size
+            pending, self._pending = self._pending, []
+            self._pending_size = 0
+            # reads may have moved the position
+            self.fp.seek(start, os.SEEK_SET)
+            self.fp.write(b''.join(pending))
+            self.fp.flush()
+
+    def pread(self, length: int, offset: int) -> bytes:
+        """Up to ``length`` bytes from ``offset``, what is pending included."""
+        self.flush()
+        if _PREAD is not None:
+            return vfs.pread_all(self.fp.fileno(), length, offset)
+        self.fp.seek(offset)
+        return self.fp.read(length)
+
+    @property
+    def closed(self) -> bool:
+        return self.fp.closed
+
+    def close(self) -> None:
+        try:
+            self.flush()
+        finally:
+            self.fp.close()
+
+
+class RandomAccessFile:
+    """Ranges of one store file, with a window of what was read last."""
+
+    __slots__ = ('storage', 'name', 'reading_handle', 'writing_handle', '_window')
+
+    def __init__(
+        self, storage: vfs.StoreVFS, name: bytes, window: tuple[int, bytes] | None
+    ) -> None:
+        self.storage = storage
+        self.name = name
+        self.reading_handle: vfs.FdReader | vfs.FileReader | None = None
+        self.writing_handle: AppendHandle | DelayedHandle | None = None
+        # (offset of the first byte, bytes)
+        self._window: tuple[int, Any] = window or (0, b'')
+
+    @property
+    def is_open(self) -> bool:
+        return self.reading_handle is not None or self.writing_handle is not None
+
+    def clear_cache(self) -> None:
+        self._window = (0, b'')
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """Keep one handle open for the reads of this context."""
+        if self.is_open:
+            yield
+            return
+        self.reading_handle = handle = self.storage.reader(self.name)
+        try:
+            yield
+        finally:
+            self.reading_handle = None
+            handle.close()
+
+    def read(self, offset: int, length: int) -> Any:
+        """Exactly ``length`` bytes from ``offset``, as bytes or a buffer.
+
+        Raises ``RevlogError`` when the file is too short, ``OSError`` when it
+        cannot be opened or read.
+        """
+        start, data = self.fetch(offset, offset + length)
+        offset -= start
+        if not offset and length == len(data):
+            return data
+        return data[offset : offset + length]
+
+    def fetch(self, start: int, end: int) -> tuple[int, Any]:
+        """A piece of the file that covers ``[start, end)``, and its offset.
+
+        Raises as :meth:`read` does.
+        """
+        window_start, window = self._window
+        window_end = window_start + len(window)
+        if window_start <= start and end <= window_end:
+            return self._window
+        first = start - start % BLOCK
+        last = end + BLOCK - end % BLOCK
+        if start >= window_end and first <= window_end:
+            last += AHEAD
+        data = self._pread(last - first, first)
+        if first + len(data) < end:
+            raise errors.short_read(
+                self.name, start, end - start, max(first + len(data) - start, 0)
+            )
+        if len(data) <= _KEEP:
+            self._window = (first, data)
+        return first, data
+
+    def _pread(self, length: int, offset: int) -> bytes:
+        handle = self.writing_handle or self.reading_handle
+        if handle is None:
+            handle = self.storage.reader(self.name)
+            try:
+                return handle.pread(length, offset)
+            finally:
+                handle.close()
+        return handle.pread(length, offset)

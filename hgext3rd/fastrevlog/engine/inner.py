@@ -1,0 +1,387 @@
+# The inner revlog: the parts of the engine tied together.
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What Mercurial's ``revlog`` delegates to, in one object per open revlog.
+
+The parts do the work: :mod:`.restore` reads, :mod:`.writing` writes,
+:mod:`.files` and :mod:`.vfs` know files, :mod:`.compression` knows chunks.
+The generations of Mercurial expect slightly different names of this object; they
+are added in ``surface/``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any, Callable
+
+from . import caches, checking, compression, counting, errors, files
+from . import index, options, restore, vfs
+from . import writing as writingmod
+
+NULL_REV = -1
+NULL_NODE = checking.NULL_NODE
+_keep = caches.budget.keep
+_budget = caches.budget
+_by_node = caches.texts_by_node
+_counters = counting.counters
+
+
+class InnerRevlog:
+    """The storage of one revlog, format version 1.
+
+    ``storage`` opens the files; ``cindex`` is Mercurial's parsed C index, which
+    this object owns; ``window`` is the part of an inline revlog's file that was
+    read with the index, as ``(offset, bytes)``.  ``share_texts`` says that texts
+    may be shared with later objects of the same history (file logs).
+    """
+
+    is_fastrevlog = True
+    has_revdiff_extra = False
+
+    def __init__(
+        self,
+        storage: vfs.StoreVFS,
+        cindex: Any,
+        index_file: bytes,
+        data_file: bytes,
+        inline: bool,
+        data_config: Any,
+        delta_config: Any,
+        feature_config: Any,
+        read_options: options.ReadOptions,
+        window: tuple[int, bytes] | None = None,
+        share_texts: bool = False,
+        diff: Callable[[bytes, bytes], bytes] | None = None,
+    ) -> None:
+        self.storage = storage
+        self.cindex = cindex
+        self.index = index.IndexProxy(cindex)
+        self.index_file = index_file
+        self.data_file = data_file
+        self.data_config = data_config
+        self.delta_config = delta_config
+        self.feature_config = feature_config
+        self._share_texts = share_texts
+        self._diff = diff
+        self.datafile = files.RandomAccessFile(
+            storage, index_file if inline else data_file, window
+        )
+        self.restorer = restore.Restorer(
+            cindex, self.datafile, inline, data_file, read_options
+        )
+        self._writer: writingmod.Writer | None = None
+
+    def __len__(self) -> int:
+        return len(self.cindex)
+
+    # the store
+
+    @property
+    def opener(self) -> Any:
+        """Mercurial's opener of the store; may be replaced (``repocache``)."""
+        return self.storage.opener
+
+    @opener.setter
+    def opener(self, opener: Any) -> None:
+        self.storage = vfs.StoreVFS(opener, self.storage.direct)
+        self.datafile.storage = self.storage
+
+    @property
+    def inline(self) -> bool:
+        """Do index and data share one file?"""
+        return self.restorer.inline
+
+    @inline.setter
+    def inline(self, inline: bool) -> None:
+        # Mercurial takes a split back when the transaction is aborted
+        if inline != self.restorer.inline:
+            self._use_data_file(inline)
+
+    def _use_data_file(self, inline: bool) -> None:
+        name = self.index_file if inline else self.data_file
+        self.datafile = files.RandomAccessFile(self.storage, name, None)
+        self.restorer.datafile = self.datafile
+        self.restorer.inline = inline
+
+    def become_split(self) -> None:
+        """From now on the data are in a file of their own."""
+        self._use_data_file(False)
+
+    # what an index entry says; the fields are described in docs/formats.md
+
+    def start(self, rev: int) -> int:
+        """Offset in bytes of the chunk of ``rev`` in the data."""
+        return self.cindex[rev][0] >> 16
+
+    def length(self, rev: int) -> int:
+        """Bytes that the chunk of ``rev`` takes."""
+        return self.cindex[rev][1]
+
+    def end(self, rev: int) -> int:
+        """Offset in bytes of the end of the chunk of ``rev``."""
+        entry = self.cindex[rev]
+        return (entry[0] >> 16) + entry[1]
+
+    def deltaparent(self, rev: int) -> int:
+        """The rev that the chunk of ``rev`` is a delta against, or -1."""
+        base = self.cindex[rev][3]
+        if base == rev:
+            return NULL_REV
+        return base if self.delta_config.general_delta else rev - 1
+
+    def issnapshot(self, rev: int) -> Any:
+        """Whether ``rev`` is a full text or a delta against a snapshot."""
+        if self.delta_config.sparse_revlog:
+            return self.cindex.issnapshot(rev)
+        return self.deltaparent(rev) == NULL_REV
+
+    def _deltachain(self, rev: int, stoprev: int | None = None) -> Any:
+        """``(revs, stopped)``: the delta chain of ``rev``, ascending."""
+        return self.cindex.deltachain(rev, stoprev)
+
+    # reading
+
+    def checked_text(self, rev: int, entry: tuple[Any, ...]) -> bytes | None:
+        """The raw text of ``rev``, found to match its node; None if it does not.
+
+        ``entry`` is the index entry of ``rev``.  For revisions whose flags leave
+        the text alone.  Raises ``RevlogError`` and ``OSError``.
+        """
+        node = entry[7]
+        restorer = self.restorer
+        held = restorer.texts.get(rev)
+        if held is not None and held[0] == node:
+            text = held[1]
+            if held[2]:
+                _budget.hits += 1
+                return text
+        else:
+            if self._share_texts:
+                shared = _by_node.get(node)
+                if shared is not None:
+                    _budget.hits += 1
+                    return shared
+                # the usual next base: was it restored through another object?
+                base = entry[3]
+                if base != rev and base >= 0 and base not in restorer.texts:
+                    base_node = self.cindex[base][7]
+                    shared = _by_node.get(base_node)
+                    if shared is not None:
+                        restorer.texts[base] = (base_node, shared, True)
+            text = restorer.restore(rev)
+            _counters.texts += 1
+        cindex = self.cindex
+        p1 = cindex[entry[5]][7]
+        p2 = cindex[entry[6]][7] if entry[6] >= 0 else NULL_NODE
+        if not checking.matches(text, node, p1, p2):
+            # what was cached may be what is wrong: once more, from the disk
+            self.forget()
+            text = restorer.restore(rev)
+            if not checking.matches(text, node, p1, p2):
+                return None
+        size = len(text)
+        _keep(restorer.texts, rev, (node, text, True), size)
+        if self._share_texts:
+            _keep(_by_node, node, text, size)
+        return text
+
+    def unchecked_text(self, rev: int) -> tuple[bytes, bool]:
+        """The raw text of ``rev`` and whether it was found to match its node.
+
+        Raises ``RevlogError`` and ``OSError``.
+        """
+        held = self.held_text(rev)
+        if held is not None:
+            return held
+        _counters.texts += 1
+        return self.restorer.restore(rev), False
+
+    def held_text(self, rev: int) -> tuple[bytes, bool] | None:
+        """The cached raw text of ``rev`` and whether it was checked, or None."""
+        held = self.restorer.texts.get(rev)
+        if held is None or held[0] != self.cindex[rev][7]:
+            return None
+        return held[1], held[2]
+
+    def keep_text(self, rev: int, text: bytes, checked: bool) -> None:
+        """Remember the raw text of ``rev``; a checked one is not replaced."""
+        node = self.cindex[rev][7]
+        texts = self.restorer.texts
+        held = texts.get(rev)
+        if held is None or held[0] != node or not held[2]:
+            _keep(texts, rev, (node, text, checked), len(text))
+
+    def drop_text(self, rev: int) -> None:
+        """Forget the text of ``rev``."""
+        held = self.restorer.texts.pop(rev, None)
+        if held is not None:
+            _by_node.pop(held[0], None)
+
+    def forget(self) -> None:
+        """Forget every text, chunk and byte read."""
+        self.restorer.clear()
+        self.datafile.clear_cache()
+
+    def clear_cache(self) -> None:
+        """As :meth:`forget`; not while writes are hidden."""
+        assert not self.is_delaying
+        self.forget()
+
+    def get_segment_for_revs(self, startrev: int, endrev: int) -> tuple[int, Any]:
+        """``(offset, bytes)`` of the file from one rev's chunk to another's end.
+
+        In an inline revlog this includes the index entries in between.
+        """
+        start = self.start(startrev)
+        end = self.end(endrev)
+        if self.inline:
+            entry_size = self.index.entry_size
+            start += (startrev + 1) * entry_size
+            end += (endrev + 1) * entry_size
+        return start, self.datafile.read(start, end - start)
+
+    def _chunk(self, rev: int) -> Any:
+        """The decompressed chunk of ``rev``."""
+        return self.restorer.fetch([rev], keep=False)[0]
+
+    def _chunks(self, revs: list[int], targetsize: int | None = None) -> list[Any]:
+        """The decompressed chunks of ``revs``, which ascend."""
+        if not revs:
+            return []
+        return self.restorer.fetch(list(revs), keep=True, target=targetsize)
+
+    def decompress(self, data: Any) -> Any:
+        """The content of a chunk that need not be in this revlog."""
+        try:
+            return compression.decompress(data, compression.UNLIMITED)
+        except compression.BadChunk as exc:
+            raise exc.as_revlog_error() from None
+
+    def sidedata(self, rev: int, sidedata_end: int | None) -> dict[int, bytes]:
+        """Format version 1 has no sidedata."""
+        return {}
+
+    def rev_diff(
+        self, rev_1: int, rev_2: int, extra_delta: bytes | None = None
+    ) -> bytes:
+        """A delta from the raw text of one rev to that of another."""
+        if extra_delta is not None or self._diff is None:
+            raise errors.ProgrammingError(b'a delta on top needs Mercurial in Rust')
+        old = self.raw(rev_1)
+        return self._diff(old, self.raw(rev_2))
+
+    def raw(self, rev: int) -> bytes:
+        """The raw text of ``rev``, remembered, not necessarily checked."""
+        if rev == NULL_REV:
+            return b''
+        text, checked = self.unchecked_text(rev)
+        if not checked:
+            self.keep_text(rev, text, False)
+        return text
+
+    def reading(self) -> Any:
+        """A context that keeps the data file open."""
+        if not len(self.cindex):
+            return nullcontext()
+        if self.inline and self._writer is not None and self._writer.delayed is not None:
+            raise writingmod.inline_delay()
+        return self.datafile.reading()
+
+    @property
+    def is_open(self) -> bool:
+        """Is a handle held?"""
+        return self.datafile.is_open
+
+    # writing
+
+    @property
+    def writer(self) -> writingmod.Writer:
+        if self._writer is None:
+            self._writer = writingmod.Writer(self)
+        return self._writer
+
+    @property
+    def _compressor(self) -> Any:
+        # made at first use; contrib/perf.py puts others in its place
+        compressor = self.__dict__.get('_engine')
+        if compressor is None:
+            config = self.feature_config
+            compressor = compression.revlog_compressor(
+                config.compression_engine, config.compression_engine_options
+            )
+            self._engine = compressor
+        return compressor
+
+    @_compressor.setter
+    def _compressor(self, compressor: Any) -> None:
+        self._engine = compressor
+
+    def compress(self, data: bytes) -> tuple[bytes, bytes]:
+        """``(header, body)`` of the chunk that stores ``data``."""
+        return compression.compress(self._compressor, data)
+
+    @property
+    def is_writing(self) -> bool:
+        """Is a write context open?"""
+        return self._writer is not None and self._writer.handles is not None
+
+    @property
+    def is_delaying(self) -> bool:
+        """Are writes hidden, in memory or in a side file?"""
+        return self._writer is not None and self._writer.is_delaying
+
+    @property
+    def _writinghandles(self) -> Any:
+        return None if self._writer is None else self._writer.handles
+
+    @property
+    def canonical_index_file(self) -> bytes:
+        """The index file that counts, also while writes are diverted."""
+        if self._writer is None:
+            return self.index_file
+        return self._writer.canonical_index_file
+
+    @contextmanager
+    def writing(
+        self,
+        transaction: Any,
+        data_end: int | None = None,
+        sidedata_end: int | None = None,
+    ) -> Iterator[None]:
+        """A context in which revisions can be added; nests."""
+        with self.writer.writing(transaction, data_end):
+            yield
+
+    def write_entry(
+        self,
+        transaction: Any,
+        entry: bytes,
+        data: tuple[bytes, bytes],
+        link: int,
+        offset: int,
+        sidedata: bytes,
+        sidedata_offset: int,
+        index_end: int | None,
+        data_end: int | None,
+        sidedata_end: int | None,
+    ) -> tuple[int, int | None, int | None]:
+        """Append one revision; see :meth:`.writing.Writer.write_entry`."""
+        return self.writer.write_entry(transaction, entry, data, offset)
+
+    def split_inline(
+        self, tr: Any, header: int, new_index_file_path: bytes | None = None
+    ) -> bytes:
+        """Give the data a file of their own; returns the index file in use."""
+        return self.writer.split_inline(header, new_index_file_path)
+
+    def delay(self) -> bytes | None:
+        """From now on hide what is added; see :mod:`.writing`."""
+        return self.writer.delay()
+
+    def write_pending(self) -> tuple[bytes | None, bool]:
+        """Let the hooks of this transaction see what is hidden."""
+        return self.writer.write_pending()
+
+    def finalize_pending(self) -> bytes:
+        """End of hiding; returns the index file."""
+        return self.writer.finalize_pending()

@@ -1,0 +1,142 @@
+# The store, as the engine sees it: encoded paths, read handles, write handles.
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A thin wrapper of the store's opener.
+
+Reading is ours: the path is encoded by Mercurial's C function and the file is
+opened with one system call.  Everything that changes the store goes through
+Mercurial's own opener, because that is where the rules live: the fncache learns
+of new files, modes follow the store, hard links are broken before writing,
+time stamps are kept unambiguous, and abandoned temporary files vanish.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+_POSIX = os.name == 'posix'
+_READ_FLAGS = os.O_RDONLY | getattr(os, 'O_CLOEXEC', 0) | getattr(os, 'O_NOCTTY', 0)
+
+
+def pread_all(fd: int, length: int, offset: int) -> bytes:
+    """Up to ``length`` bytes of ``fd`` from ``offset``; fewer only at its end."""
+    data = os.pread(fd, length, offset)
+    if len(data) == length or not data:
+        return data
+    # the kernel may answer short, above 2 GiB for example
+    pieces = [data]
+    got = len(data)
+    while got < length:
+        data = os.pread(fd, length - got, offset + got)
+        if not data:
+            break
+        pieces.append(data)
+        got += len(data)
+    return b''.join(pieces)
+
+
+class FdReader:
+    """Positioned reads from a file descriptor (POSIX)."""
+
+    __slots__ = ('fd',)
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def pread(self, length: int, offset: int) -> bytes:
+        """Up to ``length`` bytes from ``offset``; fewer only at the file's end."""
+        return pread_all(self.fd, length, offset)
+
+    def close(self) -> None:
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class FileReader:
+    """Positioned reads from a file object: Windows, and whatever is no file."""
+
+    __slots__ = ('fp', '_owned')
+
+    def __init__(self, fp: Any, owned: bool = True) -> None:
+        self.fp = fp
+        self._owned = owned
+
+    def pread(self, length: int, offset: int) -> bytes:
+        """Up to ``length`` bytes from ``offset``; fewer only at the file's end."""
+        self.fp.seek(offset)
+        return self.fp.read(length)
+
+    def close(self) -> None:
+        if self._owned:
+            self.fp.close()
+
+
+class StoreVFS:
+    """One store's files.  Names are store paths as bytes, ``data/a.i``.
+
+    ``opener`` is Mercurial's, and stays the authority on everything but the
+    opening of files for reading.
+    """
+
+    __slots__ = ('opener', 'direct', '_join')
+
+    def __init__(self, opener: Any, direct: bool = _POSIX) -> None:
+        self.opener = opener
+        # open by system call? elsewhere Mercurial's opener knows the share modes
+        self.direct = direct
+        self._join = opener.join
+
+    def path(self, name: bytes) -> bytes:
+        """The encoded, absolute path of a store file."""
+        return self._join(name)
+
+    def _may_open_directly(self, name: bytes) -> bool:
+        # Mercurial's path audit refuses to climb out of the store
+        return self.direct and b'..' not in name
+
+    def reader(self, name: bytes) -> FdReader | FileReader:
+        """Open ``name`` for positioned reads; raises ``OSError``."""
+        if self._may_open_directly(name):
+            return FdReader(os.open(self._join(name), _READ_FLAGS))
+        return FileReader(self.opener(name, b'rb'))
+
+    def read_whole(self, name: bytes) -> bytes:
+        """The content of ``name``; raises ``OSError``."""
+        if not self._may_open_directly(name):
+            with self.opener(name, b'rb') as fp:
+                return fp.read()
+        fd = os.open(self._join(name), _READ_FLAGS)
+        try:
+            size = os.fstat(fd).st_size
+            # one byte more tells a complete read from a growing file
+            data = os.read(fd, size + 1)
+            if len(data) == size:
+                return data
+            pieces = [data]
+            while data:
+                data = os.read(fd, 1 << 20)
+                pieces.append(data)
+            return b''.join(pieces)
+        finally:
+            os.close(fd)
+
+    def open(self, name: bytes, mode: bytes, checkambig: bool = False) -> Any:
+        """A file object of Mercurial's, for writing."""
+        return self.opener(name, mode=mode, checkambig=checkambig)
+
+    def exists(self, name: bytes) -> bool:
+        return self.opener.exists(name)
+
+    def unlink(self, name: bytes) -> None:
+        self.opener.unlink(name)
+
+    def rename(self, src: bytes, dst: bytes, checkambig: bool = False) -> None:
+        self.opener.rename(src, dst, checkambig=checkambig)
+
+    def size(self, fp: Any) -> int:
+        """Bytes on disk of an open file."""
+        return self.opener.fstat(fp).st_size

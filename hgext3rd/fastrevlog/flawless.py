@@ -1,0 +1,133 @@
+# Is there anything that `hg verify` would report about a file log?
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Checks of one file log by itself, made for the common answer: no.
+
+This is what Mercurial's ``verifier._verifyfiles`` and ``revlog.verifyintegrity``
+look at, less everything that takes the changelog or the manifest to judge, in
+one walk over the revisions that restores and hashes each text once.
+
+It does not say what is wrong, or how much of it: a file log that is not
+flawless, or not of the plainest kind, is left to Mercurial's own code.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from mercurial import filelog, revlog
+from mercurial.node import bin
+from mercurial.utils import storageutil
+
+_FLAGS = 0xFFFF  # the low bits of the first field of an index entry
+
+
+class Facts(NamedTuple):
+    """What changelog, manifest and store must agree with, of a flawless file log."""
+
+    files: list[bytes]  # below the store
+    nodes: list[bytes]  # 20 bytes each, in the order of their revs, all different
+    linkrevs: list[int]
+
+
+class FilelogChecker:
+    """Checks the file logs of the repository that ``verifier`` verifies."""
+
+    def __init__(self, verifier: Any) -> None:
+        self.repo = verifier.repo
+        self.format = verifier.repo.changelog._format_version
+        self.verbose = verifier.ui.verbose
+        self.changectx = verifier.lrugetctx
+
+    def check(self, path: bytes) -> Facts | None:
+        """The facts about the file log of ``path``, or None if it is not flawless.
+
+        Raises whatever comes of reading a damaged one.
+        """
+        fl = self.repo.file(path)
+        if type(fl) not in (filelog.filelog, filelog.narrowfilelog):
+            return None
+        rl = fl._revlog
+        count = len(rl)
+        if type(rl) is not revlog.revlog or not count:
+            return None
+        if rl._format_version != self.format:
+            return None
+        nullid = rl.nullid
+        index = rl.index
+        hash_of = storageutil.hashrevisionsha1
+        rawtext = rl._rawtext
+        keep = _keeper(rl._inner)
+        nodes: list[bytes] = []
+        linkrevs = []
+        stored = 0  # bytes
+        with rl.reading():
+            for rev in range(count):
+                entry = index[rev]
+                offset_flags, length, size, _base, linkrev, p1, p2, node = entry[:8]
+                if offset_flags & _FLAGS or length < 0:
+                    return None
+                if not (-1 <= p1 < rev and -1 <= p2 < rev):
+                    return None
+                p1node = nullid if p1 < 0 else nodes[p1]
+                p2node = nullid if p2 < 0 else nodes[p2]
+                text = rawtext(node, rev)[1]
+                if len(text) != size or hash_of(text, p1node, p2node) != node:
+                    return None
+                keep(rev, node, text)
+                if p1 < 0 and not self._origin_is_fine(fl, linkrev, text):
+                    return None
+                stored += length
+                nodes.append(node)
+                linkrevs.append(linkrev)
+        if not _sizes_are_right(rl, stored):
+            return None
+        if nullid in nodes or len(set(nodes)) != count:
+            return None
+        return Facts(fl.files(), nodes, linkrevs)
+
+    def _origin_is_fine(self, fl: Any, linkrev: int, text: bytes) -> bool:
+        """Whether nothing is to be said about what ``text`` is a copy of, if it is."""
+        meta = storageutil.parsemeta(text)[0]
+        if not meta or b'copy' not in meta or b'copyrev' not in meta:
+            return True
+        source, node = meta[b'copy'], bin(meta[b'copyrev'])
+        if type(fl) is filelog.narrowfilelog and not fl._narrowmatch(source):
+            return True
+        if self.verbose:
+            parents = self.changectx(linkrev).parents()
+            if not any(source in parent for parent in parents):
+                return False
+        origin = self.repo.file(source)
+        if not len(origin):
+            return False
+        if node == self.repo.nullid:
+            return not self.verbose
+        origin.rev(node)  # or raises
+        return True
+
+
+def _keeper(inner: Any) -> Any:
+    """How ``inner`` is told to keep a text that was checked, for the next delta."""
+    if hasattr(inner, 'cache_revision_text'):  # since 7.2
+
+        def keep(rev: int, node: bytes, text: bytes) -> None:
+            inner.cache_revision_text(rev, text, True)
+
+    else:
+
+        def keep(rev: int, node: bytes, text: bytes) -> None:
+            inner._revisioncache = (node, rev, text)
+
+    return keep
+
+
+def _sizes_are_right(rl: Any, stored: int) -> bool:
+    """Whether the files are as long as an index with ``stored`` bytes of data says."""
+    size_of = rl.opener.stat
+    index_size = len(rl) * rl.index.entry_size
+    if rl._inline:
+        return size_of(rl._indexfile).st_size == index_size + stored
+    return (
+        size_of(rl._indexfile).st_size == index_size
+        and size_of(rl._datafile).st_size == rl.end(len(rl) - 1)
+    )

@@ -1,0 +1,229 @@
+# Every function of Mercurial that we replace or wrap, and why.
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Hooks into ``mercurial.revlog``.
+
+They are installed when the first repository is opened, so that commands without
+one (``hg version``) do not load the storage layer for our sake.
+
+- ``revlog._loadindex``: with ``over-rust``, parse with the C index what the Rust
+  build would have parsed itself.
+- ``revlog._load_inner``: swap in our inner revlog and the proxied index.
+- ``revlog._revisiondata``: the reading of a text from end to end, without the
+  general machinery where no flag alters the text.
+- ``scmutil.parsers``: the node tree in ``shortesthexnodeidprefix`` is made from
+  the C index, which it recognises by type.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mercurial import mdiff, revlog, scmutil
+
+from . import accounting, eligibility, settings as settingsmod
+from .engine import caches, checking, compression, errors, index as indexmod
+from .surface import pick
+
+KIND_NAMES = {1001: 'changelog', 1002: 'manifest', 1003: 'filelog'}
+KIND_MANIFEST = 1002
+KIND_FILELOG = 1003
+_SETTINGS = '_fastrevlog_settings'
+_INDEX_ERRORS = (ValueError, IndexError)
+
+counters = accounting.counters
+_plain_classes: dict[type, bool] = {}
+_reading_classes: dict[type, bool] = {}
+
+
+class State:
+    """What is installed in this process."""
+
+    generation: pick.Generation | str | None = None
+    defaults = settingsmod.Settings()
+
+
+state = State()
+
+
+def install(ui: Any) -> pick.Generation | str:
+    """Hook into Mercurial, once; the generation found, or why there is none."""
+    if state.generation is None:
+        state.defaults = settingsmod.load(ui)
+        apply(state.defaults)
+        state.generation = found = pick.pick(revlog)
+        if isinstance(found, str):
+            ui.debug(b'fastrevlog: stands aside: %s\n' % found.encode())
+        else:
+            _install(found)
+    return state.generation
+
+
+def apply(settings: settingsmod.Settings) -> None:
+    """Put the settings that concern the whole process in force."""
+    caches.budget.limit = settings.cache_memory
+    checking.policy.collision_detection = settings.collision_detection
+
+
+def attach(ui: Any, repo: Any) -> None:
+    """Let the revlogs of ``repo`` know the settings of its own configuration."""
+    svfs = getattr(repo, 'svfs', None)
+    if svfs is not None and hasattr(svfs, '__dict__'):
+        settings = settingsmod.load(ui)
+        svfs.__dict__[_SETTINGS] = settings
+        apply(settings)
+
+
+def settings_of(opener: Any) -> settingsmod.Settings:
+    layer = opener
+    for _ in range(3):
+        attributes = getattr(layer, '__dict__', {})
+        if _SETTINGS in attributes:
+            return attributes[_SETTINGS]
+        layer = attributes.get('vfs')
+    return state.defaults
+
+
+def _install(generation: pick.Generation) -> None:
+    outer = revlog.revlog
+    outer._loadindex = _make_loadindex(outer._loadindex)
+    outer._load_inner = _make_load_inner(outer._load_inner, generation)
+    outer._revisiondata = _make_revisiondata(outer._revisiondata, generation)
+    scmutil.parsers = _Parsers(scmutil.parsers)
+
+
+class _Parsers:
+    """``scmutil.parsers``, with a node tree that accepts the proxied index."""
+
+    def __init__(self, parsers: Any) -> None:
+        self._parsers = parsers
+        if hasattr(parsers, 'nodetree'):
+            self.index = (parsers.index, indexmod.IndexProxy)
+            self.nodetree = self._nodetree
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._parsers, name)
+
+    def _nodetree(self, index: Any, capacity: int) -> Any:
+        cindex = getattr(index, 'cindex', index)
+        return self._parsers.nodetree(cindex, capacity)
+
+
+def _make_loadindex(orig: Any) -> Any:
+    def _loadindex(self: Any, docket: Any = None) -> Any:
+        loaded = orig(self, docket=docket)
+        if self.uses_rust and settings_of(self.opener).over_rust:
+            return _parse_over_rust(self, loaded)
+        return loaded
+
+    return _loadindex
+
+
+def _parse_over_rust(rl: Any, loaded: Any) -> Any:
+    """Parse with the C index what Rust was to parse, where we may serve it."""
+    refusal = eligibility.revlog_refusal(rl, _plain_classes)
+    if refusal is not None or isinstance(eligibility.storage_of(rl.opener), str):
+        return loaded
+    index_data = loaded[0]
+    arguments = [index_data, rl._inline, rl.delta_config.general_delta]
+    if revlog.parse_index_v1.__code__.co_argcount == 4:
+        arguments.append(rl.delta_config.delta_info)
+    else:
+        arguments = arguments[: revlog.parse_index_v1.__code__.co_argcount]
+    try:
+        index, chunk_cache = revlog.parse_index_v1(*arguments)
+    except _INDEX_ERRORS:
+        raise errors.RevlogError(b'index %s is corrupted' % rl.display_id) from None
+    rl.uses_rust = False
+    return index, chunk_cache
+
+
+def _make_load_inner(orig: Any, generation: pick.Generation) -> Any:
+    def _load_inner(self: Any, index: Any, chunk_cache: Any) -> None:
+        opener = self.opener
+        settings = settings_of(opener)
+        if not settings.enabled:
+            refusal = 'setting: fastrevlog.enabled'
+        elif self.uses_rust:
+            refusal = 'rust: Mercurial runs its own Rust revlog'
+        else:
+            storage = eligibility.storage_of(opener)
+            if isinstance(storage, str):
+                refusal = storage
+            else:
+                refusal = eligibility.revlog_refusal(self, _plain_classes)
+                if refusal is None and not hasattr(index, 'slicechunktodensity'):
+                    refusal = 'index: not the C index'
+        if refusal is not None:
+            counters.refuse(refusal)
+            orig(self, index, chunk_cache)
+            return
+        kind = self.target[0]
+        self._inner = inner = generation.inner(
+            storage,
+            index,
+            self._indexfile,
+            self._datafile,
+            self._inline,
+            self.data_config,
+            self.delta_config,
+            self.feature_config,
+            settingsmod.read_options(self.data_config),
+            chunk_cache,
+            kind == KIND_FILELOG,
+            _diff_function(kind),
+        )
+        self.index = inner.index
+        counters.served[KIND_NAMES.get(kind, 'filelog')] += 1
+
+    return _load_inner
+
+
+def _diff_function(kind: int) -> Any:
+    if kind == KIND_MANIFEST and hasattr(mdiff, 'manifest_diff'):
+        return mdiff.manifest_diff
+    return getattr(mdiff, 'storage_diff', mdiff.textdiff)
+
+
+def _make_revisiondata(orig: Any, generation: pick.Generation) -> Any:
+    altering = 0xFFFF & ~generation.neutral_flags
+    outer = revlog.revlog
+    inner_class = generation.inner
+    # a subclass that reads or checks differently keeps Mercurial's way
+    customs = ('_rawtext', 'checkhash', 'hash', 'revision', 'rawdata', 'flags', 'node')
+    plain = {name: getattr(outer, name) for name in customs}
+
+    def reads_plainly(cls: type) -> bool:
+        answer = all(
+            getattr(cls, name) is function
+            or getattr(getattr(cls, name), '__module__', '') == 'mercurial.repoview'
+            for name, function in plain.items()
+        )
+        _reading_classes[cls] = answer
+        return answer
+
+    def _revisiondata(
+        self: Any, nodeorrev: Any, raw: bool = False, validate: bool = True
+    ) -> bytes:
+        inner = self._inner
+        if inner.__class__ is inner_class and validate:
+            cls = self.__class__
+            plainly = _reading_classes.get(cls)
+            if plainly is None:
+                plainly = reads_plainly(cls)
+            if plainly:
+                cindex = inner.cindex
+                rev = nodeorrev
+                if rev.__class__ is not int:
+                    rev = cindex.get_rev(nodeorrev)
+                if rev is not None and 0 <= rev < len(cindex):
+                    entry = cindex[rev]
+                    if not entry[0] & altering:
+                        text = inner.checked_text(rev, entry)
+                        if text is not None:
+                            return text
+        # null, unknown, flagged, damaged: Mercurial's own way, and its own words
+        if validate:
+            return orig(self, nodeorrev, raw=raw)
+        return orig(self, nodeorrev, raw=raw, validate=False)
+
+    return _revisiondata

@@ -1,0 +1,77 @@
+# Which generation of Mercurial is this?  Found by looking, not by its version.
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Probing Mercurial's revlog module.
+
+A generation is recognised by the signatures of what we replace and call.  Then
+every name of Mercurial's own inner revlog has to exist on ours: a newer Mercurial
+that calls something we do not have is not served, rather than broken.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+_WRITE_ENTRY = (
+    'self transaction entry data link offset sidedata sidedata_offset '
+    'index_end data_end sidedata_end'
+)
+# internals of Mercurial's inner revlog that nothing outside of it calls
+_INTERNAL = frozenset(
+    '_decompressor _get_decompressor _divert_index _segmentfile '
+    '_segmentfile_sidedata _diff_fn'.split()
+)
+
+
+class Generation(NamedTuple):
+    """A surface: its name, the inner revlog class, flags that alter no text."""
+
+    name: str
+    inner: type[Any]
+    neutral_flags: int
+
+
+def _arguments(function: Any) -> str:
+    code = getattr(function, '__code__', None)
+    if code is None:
+        return ''
+    return ' '.join(code.co_varnames[: code.co_argcount])
+
+
+def pick(revlog: Any) -> Generation | str:
+    """The generation of the module ``mercurial.revlog``, or why there is none."""
+    outer = getattr(revlog, 'revlog', None)
+    stock = getattr(revlog, '_InnerRevlog', None)
+    if outer is None or stock is None:
+        return 'unknown Mercurial: no inner revlog'
+    expected = {
+        '_loadindex': 'self docket',
+        '_load_inner': 'self index chunk_cache',
+        'checkhash': 'self text node p1 p2 rev',
+    }
+    for name, arguments in expected.items():
+        if _arguments(getattr(outer, name, None)) != arguments:
+            return 'unknown Mercurial: revlog.%s' % name
+    if _arguments(getattr(stock, 'write_entry', None)) != _WRITE_ENTRY:
+        return 'unknown Mercurial: write_entry'
+    shape = (
+        _arguments(getattr(stock, 'raw_text', None)),
+        _arguments(getattr(outer, '_revisiondata', None)),
+    )
+    inner: type[Any]
+    if shape == ('self node rev', 'self nodeorrev raw'):
+        from . import hg70
+
+        name, inner = '7.0', hg70.InnerRevlog
+    elif shape == ('self rev', 'self nodeorrev raw validate'):
+        from . import hg72
+
+        name, inner = '7.2', hg72.InnerRevlog
+    else:
+        return 'unknown Mercurial: raw_text'
+    for attribute in vars(stock):
+        if attribute.startswith(('__', '_InnerRevlog__')) or attribute in _INTERNAL:
+            continue
+        if not hasattr(inner, attribute):
+            return 'unknown Mercurial: _InnerRevlog.%s' % attribute
+    neutral = getattr(revlog, 'REVIDX_NEUTRAL_FLAGS', 0)
+    return Generation(name, inner, neutral)

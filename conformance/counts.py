@@ -1,0 +1,79 @@
+# Sums of what fastrevlog.report wrote.
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Sum the lines of a ``fastrevlog.report`` file, one at a time."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import json
+import pathlib
+from typing import Any
+
+
+@dataclasses.dataclass
+class Counts:
+    """What a number of hg processes did with revlogs.
+
+    ``processes`` is the number of report lines, ``served`` maps a kind of
+    revlog to how many were served, ``refused`` a reason to how many were
+    handed back to Mercurial, ``texts`` counts restored texts, ``entries``
+    appended revisions, ``garbled`` lines that were no JSON.
+    """
+
+    processes: int = 0
+    served: collections.Counter[str] = dataclasses.field(
+        default_factory=collections.Counter
+    )
+    refused: collections.Counter[str] = dataclasses.field(
+        default_factory=collections.Counter
+    )
+    texts: int = 0
+    entries: int = 0
+    garbled: int = 0
+
+    def add(self, line: dict[str, Any]) -> None:
+        """Add one report line, or the ``as_dict`` of other counts."""
+        self.processes += line.get("processes", 1)
+        self.served.update(line.get("served", {}))
+        self.refused.update(line.get("refused", {}))
+        self.texts += line.get("texts", 0)
+        self.entries += line.get("entries", 0)
+        self.garbled += line.get("garbled", 0)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the counts as JSON has them, what is most first."""
+        return {
+            "processes": self.processes,
+            "served": dict(self.served.most_common()),
+            "refused": dict(self.refused.most_common()),
+            "texts": self.texts,
+            "entries": self.entries,
+            "garbled": self.garbled,
+        }
+
+    @property
+    def total_served(self) -> int:
+        """Number of revlogs served, of all kinds."""
+        return sum(self.served.values())
+
+    @property
+    def total_refused(self) -> int:
+        """Number of revlogs handed back, for all reasons."""
+        return sum(self.refused.values())
+
+
+def read_report(path: pathlib.Path) -> Counts:
+    """Sum a report file; one that is not there counts as empty."""
+    counts = Counts()
+    if not path.exists():
+        return counts
+    with path.open("rb") as lines:
+        for line in lines:
+            try:
+                parsed = json.loads(line)
+            except ValueError:
+                counts.garbled += 1
+                continue
+            counts.add(parsed)
+    return counts

@@ -23,7 +23,7 @@ import tempfile
 import time
 from typing import Any
 
-from . import plot, results, setups, worker
+from . import cli, results, setups, worker
 from .client import Worker
 
 
@@ -32,13 +32,8 @@ def arguments() -> argparse.ArgumentParser:
         prog="python -m benchmarks.micro",
         description="In-process microbenchmarks; the first set-up is the reference.",
     )
-    parser.add_argument("--setup", type=setups.parse, action="append", required=True)
-    parser.add_argument("-R", "--repo", required=True)
-    parser.add_argument("--rows", default="", help="comma-separated; default all")
-    parser.add_argument("--rounds", type=int, default=11)
-    parser.add_argument(
-        "--budget", type=float, default=60.0, help="seconds a row may take"
-    )
+    rows = {name: row[0] for name, row in worker.ROWS.items()}
+    cli.add_options(parser, rows, rounds=11, budget=60.0)
     parser.add_argument("--seed", type=int, default=0, help="of the random choices")
     parser.add_argument(
         "--size",
@@ -48,10 +43,6 @@ def arguments() -> argparse.ArgumentParser:
         help="sample sizes: "
         + ", ".join(f"{k}={v}" for k, v in worker.DEFAULT_SIZES.items()),
     )
-    parser.add_argument("--list", action="store_true", help="list the rows and stop")
-    parser.add_argument("--json", help="write the result here")
-    parser.add_argument("--markdown", help="write a Markdown table here")
-    parser.add_argument("--svg", help="write a plot here")
     return parser
 
 
@@ -69,17 +60,6 @@ def parse_sizes(parser: argparse.ArgumentParser, texts: list[str]) -> dict[str, 
             parser.error(f"--size {text}: expected one of {', '.join(sorted(known))}")
         sizes[key] = int(value)
     return sizes
-
-
-def parse_rows(
-    parser: argparse.ArgumentParser, text: str, known: list[str]
-) -> list[str]:
-    """The rows asked for, in the table's order."""
-    asked = [row for row in text.split(",") if row]
-    for row in asked:
-        if row not in known:
-            parser.error(f"no row {row}; there are {', '.join(known)}")
-    return [row for row in known if row in asked] if asked else known
 
 
 def measure_row(
@@ -135,12 +115,7 @@ def measure_row(
 
 def main() -> int:
     parser = arguments()
-    if "--list" in sys.argv[1:]:
-        for row, (what, *_) in worker.ROWS.items():
-            print(f"{row:22}{what}")
-        return 0
     args = parser.parse_args()
-    rows = parse_rows(parser, args.rows, list(worker.ROWS))
     sizes = parse_sizes(parser, args.size)
     repo = os.path.abspath(args.repo)
     load = results.load()
@@ -165,7 +140,7 @@ def main() -> int:
                     )
                     for s in args.setup
                 ]
-                for row in rows:
+                for row in args.rows:
                     print(f"{row}...", file=sys.stderr, flush=True)
                     line, problems = measure_row(
                         row, workers, args.rounds, args.budget, loops
@@ -175,10 +150,7 @@ def main() -> int:
         except setups.SetupError as exc:
             sys.exit(f"micro: {exc}")
     result["noise"] = results.noise_of(loops, load)
-    results.save(result, args.json, args.markdown)
-    if args.svg:
-        plot.write(result, args.svg)
-    return results.judge(result)
+    return cli.finish(result, args)
 
 
 if __name__ == "__main__":

@@ -79,9 +79,3 @@ def svg(result: dict[str, Any]) -> str:
 
 def _colour(n: int) -> str:
     return _COLOURS[n % len(_COLOURS)]
-
-
-def write(result: dict[str, Any], path: str) -> None:
-    """Write the chart of a result to a file."""
-    with open(path, "w", encoding="utf-8") as out:
-        out.write(svg(result))

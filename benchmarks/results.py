@@ -179,21 +179,8 @@ def about(result: dict[str, Any]) -> str:
     )
 
 
-def save(result: dict[str, Any], json_path: str | None, markdown: str | None) -> None:
-    """Write the result as JSON and as Markdown, where a path is given."""
-    if json_path:
-        with open(json_path, "w", encoding="utf-8") as out:
-            json.dump(result, out, indent=1, sort_keys=True)
-            out.write("\n")
-    if markdown:
-        with open(markdown, "w", encoding="utf-8") as out:
-            out.write(markdown_table(result))
-
-
-def judge(result: dict[str, Any]) -> int:
-    """Print the table and the problems; the exit code that a run ends with."""
-    print(text_table(result))
-    print(about(result))
-    for problem in result["problems"]:
-        print(f"PROBLEM: {problem}")
-    return 1 if result["problems"] else 0
+def write_json(result: dict[str, Any], path: str) -> None:
+    """Write the result as JSON."""
+    with open(path, "w", encoding="utf-8") as out:
+        json.dump(result, out, indent=1, sort_keys=True)
+        out.write("\n")

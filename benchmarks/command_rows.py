@@ -1,0 +1,126 @@
+# The whole commands that are measured: arguments, preparation, what they make.
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Each command runs in a folder of its set-up that holds ``repo``, a copy of the
+repository, and ``out``, emptied before each run.  All paths are relative to it,
+so what is printed is the same in all set-ups.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+Plan = dict[str, Any]
+Arguments = Callable[[Plan], list[str]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One command.
+
+    ``before`` are commands run untimed before each run.  ``makes`` is what is
+    digested after each run: a file or folder below the set-up's folder.  ``uses``
+    says whether the extension must show that it served revlogs ("read"), that it
+    also wrote revisions ("write"), or nothing (""). ``repeat`` multiplies the
+    rounds of what is over in an instant.
+    """
+
+    name: str
+    what: str
+    args: Arguments
+    before: tuple[Arguments, ...] = ()
+    makes: str = ""
+    uses: str = "read"
+    repeat: int = 1
+
+    @property
+    def by_version(self) -> bool:
+        """Whether versions of Mercurial may differ in what is printed or made."""
+        return self.makes.endswith("store") or self.name == "start-up"
+
+
+def _formats(plan: Plan) -> list[str]:
+    """Make a new repository of the same format in every set-up.
+
+    A persistent node map is the default of Rust builds only, and its files have
+    random names.
+    """
+    zstd = "revlog-compression-zstd" in plan["requirements"]
+    return [
+        "--config",
+        "format.use-persistent-nodemap=no",
+        "--config",
+        f"format.revlog-compression={'zstd' if zstd else 'zlib'}",
+    ]
+
+
+def _middle(plan: Plan) -> str:
+    """The 200 revisions in the middle."""
+    count = plan["changesets"]
+    start = max(0, count // 2 - 100)
+    return f"{start}:{min(count - 1, start + 199)}"
+
+
+def _annotate(plan: Plan) -> list[str]:
+    return ["annotate", "-r", "tip", f"path:{plan['annotate']}"]
+
+
+def _distant(plan: Plan) -> list[str]:
+    return ["diff", "-r", str(plan["changesets"] // 2), "-r", "tip"]
+
+
+BUNDLE = "../all.hg"  # made once, for all set-ups
+
+ROWS: dict[str, Row] = {
+    row.name: row
+    for row in (
+        Row("start-up", "version -q", lambda _: ["version", "-q"], uses="", repeat=5),
+        Row("log-tip", "log -r tip", lambda _: ["log", "-r", "tip"], repeat=3),
+        Row("verify", "verify", lambda _: ["verify"]),
+        Row("log-desc", r"log -T '{desc}\n'", lambda _: ["log", "-T", r"{desc}\n"]),
+        Row(
+            "log-p-middle",
+            "log -p, the 200 revisions in the middle",
+            lambda plan: ["log", "-p", "-r", _middle(plan)],
+        ),
+        Row("log-p-newest", "log -p -l 100", lambda _: ["log", "-p", "-l", "100"]),
+        Row("diff", "diff from the middle revision to tip", _distant),
+        Row("annotate", "annotate the text file with most revisions", _annotate),
+        Row("cat", "cat every file of tip", lambda _: ["cat", "-r", "tip", "path:."]),
+        Row(
+            "archive",
+            "archive -r tip",
+            lambda _: ["archive", "-r", "tip", "out/tree"],
+            makes="out/tree",
+        ),
+        Row(
+            "update",
+            "update from null to tip",
+            lambda _: ["update", "tip"],
+            before=(lambda _: ["update", "-q", "-C", "null"],),
+            makes="repo",
+        ),
+        Row(
+            "bundle",
+            "bundle --all, uncompressed",
+            lambda _: ["bundle", "--all", "-t", "none-v2", "out/all.hg"],
+            makes="out/all.hg",
+        ),
+        Row(
+            "unbundle",
+            "unbundle all into a new repository",
+            lambda _: ["-R", "out/new", "unbundle", BUNDLE],
+            before=(lambda plan: ["init", "out/new", *_formats(plan)],),
+            makes="out/new/.hg/store",
+            uses="write",
+        ),
+        Row(
+            "clone-pull",
+            "clone --pull",
+            lambda plan: ["clone", "--pull", "-U", "repo", "out/new", *_formats(plan)],
+            makes="out/new/.hg/store",
+            uses="write",
+        ),
+    )
+}

@@ -13,13 +13,14 @@ import sys
 import threading
 import time
 import venv
-from typing import Any, Optional
+from typing import Any
 
 from . import extension, subsets
 from .runner import Outcome, Setup, run
 from .source import CACHE, PROJECT, Unavailable, hg_version, source
 from .state import State, clean, summary
-from .verdict import DIFFERS, ONLY, UNSTEADY, WORST_FIRST, difference, judge
+from .telling import describe, line
+from .verdict import DIFFERS, ONLY, UNSTEADY, difference, judge
 
 PORTS_PER_JOB = 40
 
@@ -33,17 +34,43 @@ def parser() -> argparse.ArgumentParser:
     )
     add = made.add_argument
     add("tests", nargs="*", help="test files, globs or subsets (default: storage)")
-    add("--subset", action="append", default=[], help="a subset's name; may be given again")
-    add("--hg-version", help="the Mercurial to test, 7.2.4 say (default: that of --venv)")
+    add(
+        "--subset",
+        action="append",
+        default=[],
+        help="a subset's name; may be given again",
+    )
+    add(
+        "--hg-version",
+        help="the Mercurial to test, 7.2.4 say (default: that of --venv)",
+    )
     add("--venv", type=pathlib.Path, help="use this environment instead of making one")
     add("--source", type=pathlib.Path, help="unpacked source distribution of Mercurial")
-    add("--state", type=pathlib.Path, help="folder for results (default: .conformance/VERSION)")
-    add("--resume", action="store_true", help="go on: leave out files that have a result")
+    add(
+        "--state",
+        type=pathlib.Path,
+        help="folder for results (default: .conformance/VERSION)",
+    )
+    add(
+        "--resume",
+        action="store_true",
+        help="go on: leave out files that have a result",
+    )
     add("--retest", action="store_true", help="run only files that were not clean")
     add("--part", default="1/1", metavar="I/N", help="run one part of N")
     add("--jobs", type=int, default=1, help="test files at a time (default: 1)")
-    add("--timeout", type=int, default=900, help="seconds a test may take (default: 900)")
-    add("--port", type=int, default=25000, help="first port for servers (default: 25000)")
+    add(
+        "--timeout",
+        type=int,
+        default=900,
+        help="seconds a test may take (default: 900)",
+    )
+    add(
+        "--port",
+        type=int,
+        default=25000,
+        help="first port for servers (default: 25000)",
+    )
     add("--list", action="store_true", help="print the test files and stop")
     add("--summary", action="store_true", help="print the summary of what ran and stop")
     add(
@@ -55,7 +82,7 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def main(arguments: Optional[list[str]] = None) -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Run the command; 0 if clean, 1 if fastrevlog is to blame, 2 for bad usage."""
     options = parser().parse_args(arguments)
     try:
@@ -78,7 +105,9 @@ def main(arguments: Optional[list[str]] = None) -> int:
 
 def environment(version: str) -> pathlib.Path:
     """Make (once) a virtual environment with that Mercurial; return its folder."""
-    folder = CACHE / "venvs" / f"hg-{version}-py{sys.version_info[0]}.{sys.version_info[1]}"
+    folder = (
+        CACHE / "venvs" / f"hg-{version}-py{sys.version_info[0]}.{sys.version_info[1]}"
+    )
     if not (folder / "bin" / "hg").exists():
         venv.create(folder, with_pip=True, clear=True)
         install = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
@@ -99,8 +128,12 @@ class Conformance:
         if options.hg_version not in (None, self.version):
             raise ValueError(f"{home} has Mercurial {self.version}")
         tree = (options.source or source(self.version, python)).absolute()
-        self.state = State((options.state or PROJECT / ".conformance" / self.version).absolute())
-        every = [p.name for p in (tree / "tests").iterdir() if p.suffix in (".t", ".py")]
+        self.state = State(
+            (options.state or PROJECT / ".conformance" / self.version).absolute()
+        )
+        every = [
+            p.name for p in (tree / "tests").iterdir() if p.suffix in (".t", ".py")
+        ]
         wanted = [*options.subset, *options.tests] or ["storage"]
         chosen = subsets.choose((n for n in every if n.startswith("test-")), wanted)
         self.files = subsets.part(chosen, options.part)
@@ -153,7 +186,9 @@ class Conformance:
 
     def test(self, file: str, job: int) -> dict[str, Any]:
         """Run one test file, and its baseline if something fails; return the entry."""
-        slot = self.state.folder / "slots" / f"{self.options.part.replace('/', '-')}-{job}"
+        slot = (
+            self.state.folder / "slots" / f"{self.options.part.replace('/', '-')}-{job}"
+        )
         port = self.options.port + job * PORTS_PER_JOB
         fast = run(self.fast, file, slot, port)
         verdicts: dict[str, str] = {}
@@ -191,7 +226,9 @@ class Conformance:
             if later.get(name) not in (ONLY, DIFFERS):
                 verdicts[name] = UNSTEADY
 
-    def _keep(self, file: str, fast: Outcome, base: Outcome, suspects: list[str]) -> None:
+    def _keep(
+        self, file: str, fast: Outcome, base: Outcome, suspects: list[str]
+    ) -> None:
         kept = {"fastrevlog.out": fast.output, "baseline.out": base.output}
         for name in suspects:
             kept[f"{name}.fastrevlog.err"] = fast.errors.get(name, "")
@@ -213,47 +250,3 @@ class Conformance:
         print(f"written to {path}; outputs of failing tests are beside it, in failures")
         blame = [*total["verdicts"][ONLY], *total["verdicts"][DIFFERS]]
         return 1 if blame or not total["counts"]["served"] else 0
-
-
-def line(entry: dict[str, Any]) -> str:
-    """Return one line about the result of a test file."""
-    worst = [v for v in WORST_FIRST if v in entry["verdicts"].values()]
-    passed = any(result == "success" for result in entry["results"].values())
-    word = worst[0].upper() if worst else "ok" if passed else "skipped"
-    counts = entry["counts"]
-    served, refused = sum(counts["served"].values()), sum(counts["refused"].values())
-    return (
-        f"{entry['file']}: {word} ({entry['seconds']:.1f} s,"
-        f" served {served}, refused {refused})"
-    )
-
-
-def describe(total: dict[str, Any]) -> str:
-    """Return the summary in words."""
-    tests, counts = total["tests"], total["counts"]
-    rows = [
-        "",
-        f"Mercurial {total['mercurial']}: {total['files'] - len(total['not run'])} of"
-        f" {total['files']} files run, {sum(tests.values())} tests:"
-        f" {tests.get('success', 0)} passed, {tests.get('skip', 0)} skipped,"
-        f" {tests.get('failure', 0) + tests.get('error', 0)} failed",
-    ]
-    for verdict, names in total["verdicts"].items():
-        rows.append(f"  {verdict}: {len(names)}")
-        rows += [f"    {name}" for name in names]
-    served, refused = counts["served"], counts["refused"]
-    rows.append(
-        f"revlogs served: {sum(served.values())}"
-        f" ({', '.join(f'{kind} {n}' for kind, n in served.items()) or 'none'})"
-        f" by {counts['processes']} processes, in"
-        f" {total['files in which revlogs were served']} files;"
-        f" {counts['texts']} texts restored, {counts['entries']} entries written"
-    )
-    rows.append(f"revlogs refused: {sum(refused.values())}")
-    rows += [f"    {n} {reason}" for reason, n in refused.items()]
-    if counts["garbled"]:
-        rows.append(f"report lines that could not be read: {counts['garbled']}")
-    if len(total["code"]) > 1:
-        told = ", ".join(f"{code} ({n} files)" for code, n in total["code"].items())
-        rows.append(f"of more than one state of fastrevlog: {told}")
-    return "\n".join(rows)

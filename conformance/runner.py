@@ -77,16 +77,21 @@ def run(setup: Setup, test: str, slot: pathlib.Path, port: int) -> Outcome:
     )
     seconds = time.monotonic() - start
     text = done.stdout.decode("utf-8", "replace")
-    results, messages = _read_results(test, output, text)
+    results, messages = read_results(test, output, text)
     errors = {}
     for path in output.glob("*.err"):
         errors[path.name[: -len(".err")]] = path.read_bytes().decode("latin-1")
     return Outcome(results, messages, errors, read_report(report), seconds, text)
 
 
-def _read_results(
+def read_results(
     test: str, output: pathlib.Path, text: str
 ) -> tuple[dict[str, str], dict[str, str]]:
+    """Return (results, messages) of a run: see `Outcome`.
+
+    ``test`` is the file that was run, ``output`` the folder that run-tests.py
+    wrote to, ``text`` what it printed.
+    """
     results: dict[str, str] = {}
     try:
         written = (output / "report.json").read_text(encoding="utf-8")

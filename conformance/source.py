@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from typing import Union
 
 PROJECT = pathlib.Path(__file__).resolve().parent.parent
 CACHE = PROJECT / ".cache"
@@ -26,7 +25,7 @@ class Unavailable(Exception):
     """The source distribution is not here and could not be fetched."""
 
 
-def hg_version(python: Union[str, pathlib.Path]) -> str:
+def hg_version(python: str | pathlib.Path) -> str:
     """Return the version of the Mercurial that an interpreter imports.
 
     ``Unavailable`` if it has none.
@@ -40,7 +39,7 @@ def hg_version(python: Union[str, pathlib.Path]) -> str:
     return done.stdout.strip()
 
 
-def source(version: str, python: Union[str, pathlib.Path] = sys.executable) -> pathlib.Path:
+def source(version: str, python: str | pathlib.Path = sys.executable) -> pathlib.Path:
     """Return the unpacked source distribution of ``version``, fetching it if needed.
 
     ``$FASTREVLOG_HG_SOURCE`` names a folder that holds ``mercurial-VERSION``
@@ -72,7 +71,7 @@ def source(version: str, python: Union[str, pathlib.Path] = sys.executable) -> p
 
 
 def _download(
-    version: str, python: Union[str, pathlib.Path], folder: pathlib.Path
+    version: str, python: str | pathlib.Path, folder: pathlib.Path
 ) -> pathlib.Path:
     command = [str(python), "-m", "pip", "download", "--quiet", "--no-deps"]
     command += ["--no-binary", "mercurial", "--dest", str(folder)]
@@ -93,8 +92,8 @@ def _download(
 
 
 def run_tests_command(
-    python: Union[str, pathlib.Path],
-    hg: Union[str, pathlib.Path],
+    python: str | pathlib.Path,
+    hg: str | pathlib.Path,
     tree: pathlib.Path,
     output: pathlib.Path,
 ) -> list[str]:

@@ -51,8 +51,8 @@ def difference(
     fast: Outcome, base: Outcome, name: str, paths: tuple[tuple[str, str], ...]
 ) -> str:
     """Return the unified diff between the outputs of a test under both."""
-    lines = [
+    before, after = (
         plain(outcome.errors.get(name, ""), paths).splitlines(keepends=True)
         for outcome in (base, fast)
-    ]
-    return "".join(difflib.unified_diff(*lines, "baseline", "fastrevlog"))
+    )
+    return "".join(difflib.unified_diff(before, after, "baseline", "fastrevlog"))

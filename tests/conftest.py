@@ -1,0 +1,88 @@
+# Fixtures that tests share: an isolated hg, and what fastrevlog reported.
+# SPDX-License-Identifier: GPL-2.0-or-later
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sysconfig
+from typing import Callable
+
+import pytest
+
+from conformance.counts import Counts, read_report
+
+PROJECT = pathlib.Path(__file__).resolve().parent.parent
+EXTENSION = PROJECT / "hgext3rd" / "fastrevlog"
+
+Hg = Callable[..., "subprocess.CompletedProcess[bytes]"]
+
+
+@pytest.fixture(scope="session")
+def hg_path() -> pathlib.Path:
+    """The hg of the interpreter that runs the tests, or else the one on the PATH."""
+    beside = pathlib.Path(sysconfig.get_path("scripts")) / "hg"
+    found = beside if beside.exists() else shutil.which("hg")
+    if found is None:
+        pytest.fail("there is no hg: run the tests through `make test`")
+    return pathlib.Path(found)
+
+
+@pytest.fixture
+def hgrc(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
+    """A configuration file with fastrevlog on and reporting, and no other in force.
+
+    A test may append to it.
+    """
+    for name in [name for name in os.environ if name.startswith("HG")]:
+        monkeypatch.delenv(name)
+    path = tmp_path / "hgrc"
+    path.write_text(
+        f"[extensions]\nfastrevlog = {EXTENSION}\n"
+        f"[fastrevlog]\nreport = {tmp_path / 'report.jsonl'}\n"
+        "[ui]\nusername = test\ninteractive = no\n"
+        "[devel]\ndefault-date = 0 0\nall-warnings = yes\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("HGRCPATH", str(path))
+    monkeypatch.setenv("HGPLAIN", "1")
+    monkeypatch.setenv("PYTHONHASHSEED", "0")
+    return path
+
+
+@pytest.fixture
+def hg(hg_path: pathlib.Path, hgrc: pathlib.Path) -> Hg:
+    """Run hg with fastrevlog on: ``hg("log", "-p", cwd=repo)``.
+
+    ``code`` is the exit code that is expected (0, or None for any).
+    """
+
+    def run(
+        *args: str, cwd: pathlib.Path, code: int | None = 0
+    ) -> subprocess.CompletedProcess[bytes]:
+        done = subprocess.run(
+            [str(hg_path), *args],
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+        if code is not None:
+            assert done.returncode == code, (done.stdout + done.stderr).decode()
+        return done
+
+    return run
+
+
+@pytest.fixture
+def served(tmp_path: pathlib.Path) -> Callable[[], Counts]:
+    """Return what was served since the last call, as `conformance.counts.Counts`."""
+    report = tmp_path / "report.jsonl"
+
+    def read() -> Counts:
+        counts = read_report(report)
+        report.unlink(missing_ok=True)
+        return counts
+
+    return read

@@ -1,0 +1,146 @@
+# Runs hg commands in forks of a process that has Mercurial loaded already.
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A process start-up saver for tests that run a thousand hg commands.
+
+Goals: one command costs a fork, not an interpreter start and the import of
+Mercurial; and still every command has a process of its own, with its own
+working directory, environment, standard streams, limits, exit code, `atexit`.
+
+Protocol: one JSON object a line on standard input (`args`, `cwd`, `env`,
+`stdin`, `stdout`, `stderr`: file names; `memory`: bytes or null; `uid`: number
+or null), answered by two lines on standard output, the child's process id when
+it runs and `{"status": code}` when it has ended.
+
+Warnings: run with the Python of the Mercurial under test; POSIX only.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import importlib
+import json
+import os
+import signal
+import sys
+import threading
+import traceback
+from typing import Any, Dict
+
+# What nearly every command imports, so that the forks share it. Which of them
+# exist depends on the Mercurial; a missing one costs time, nothing else.
+PRELOADED = """
+bookmarks branchmap bundle2 bundlerepo cext.base85 cext.bdiff cext.mpatch
+cext.osutil cext.parsers changegroup changelog cmdutil commands context copies
+crecord debugcommands diffutil discovery dispatch dirstate encoding exchange
+exthelper extensions fancyopts filelog fileset filemerge formatter hg hook
+httppeer localrepo lock logcmdutil manifest match mdiff merge mergestate node
+obsolete patch pathutil phases profiling pvec rcutil registrar repair repoview
+revlog revlogutils.deltas revlogutils.flagutil revlogutils.nodemap
+revlogutils.randomaccessfile revset revsetlang rewriteutil scmutil setdiscovery
+similar simplemerge smartset sshpeer sslutil statprof store streamclone strip
+subrepo tags templatefilters templatefuncs templatekw templater transaction txnutil
+ui unionrepo upgrade url util utils.compression utils.docket utils.storageutil
+verify vfs wireprotov1peer wireprotov1server worker upgrade_utils.actions
+upgrade_utils.engine
+""".split()
+
+
+def preload() -> None:
+    """Import Mercurial the way its own script would end up with it."""
+    for name in PRELOADED:
+        try:
+            importlib.import_module("mercurial." + name)
+        except ImportError:
+            pass
+    import hgdemandimport
+
+    hgdemandimport.enable()
+
+
+def become(job: Dict[str, Any]) -> None:
+    """Turn this fork into the hg process that `job` describes."""
+    os.chdir(job["cwd"])
+    os.environ.clear()
+    os.environ.update(job["env"])
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    for fd, name, mode in (
+        (0, job["stdin"], os.O_RDONLY),
+        (1, job["stdout"], flags),
+        (2, job["stderr"], flags),
+    ):
+        opened = os.open(name, mode, 0o666)
+        os.dup2(opened, fd)
+        os.close(opened)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A process group of its own, so that a time-out takes its children along.
+    os.setpgid(0, 0)
+    if job.get("memory"):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (job["memory"], job["memory"]))
+    if job.get("uid"):
+        os.setgroups([])
+        os.setgid(job["uid"])
+        os.setuid(job["uid"])
+
+    from mercurial import pycompat
+
+    sys.argv = ["hg"] + job["args"]
+    pycompat.sysargv = [os.fsencode(arg) for arg in sys.argv]
+
+
+def run_and_exit() -> None:
+    """Run the command in `sys.argv`, and end as an interpreter does, but sooner.
+
+    What is left out is freeing the memory shared with the parent: touching all of
+    it costs more than the command.
+    """
+    from mercurial import dispatch
+
+    status = 1
+    try:
+        dispatch.run()
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    gc.collect()  # what only finalizers clean up
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def main() -> None:
+    preload()
+    gc.collect()
+    gc.freeze()
+    # The protocol's own streams move out of the way of the children's.
+    requests = os.fdopen(os.dup(0), "r", encoding="utf-8")
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(2, 1)
+    for line in iter(requests.readline, ""):
+        job = json.loads(line)
+        pid = os.fork()
+        if not pid:
+            os.close(requests.fileno())
+            os.close(answers.fileno())
+            become(job)
+            run_and_exit()
+        answers.write(json.dumps({"pid": pid}) + "\n")
+        answers.flush()
+        _, waited = os.waitpid(pid, 0)
+        if os.WIFSIGNALED(waited):
+            status = -os.WTERMSIG(waited)
+        else:
+            status = os.WEXITSTATUS(waited)
+        answers.write(json.dumps({"status": status}) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

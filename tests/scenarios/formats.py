@@ -1,0 +1,213 @@
+# Scenarios: one history in every format that a repository may have.
+# SPDX-License-Identifier: GPL-2.0-or-later
+from __future__ import annotations
+
+from typing import Tuple
+
+from . import EVERY_KIND, scenario
+from .everyday import history, look
+from .world import World
+
+NOTHING: frozenset = frozenset()
+
+
+def work(w: World) -> None:
+    """Enough work to pass every door of the store: add, read, cut, exchange.
+
+    Exit codes are compared but not prescribed: some of these formats are so
+    experimental that stock itself fails over parts of this.
+    """
+    w.init()
+    history(w)
+    body = w.lines(300)
+    for number in range(5):
+        w.write("repo/chain", body + f"{number}\n" * (number + 1))
+        w.write(f"repo/dir/f{number}", w.lines(5))
+        w.commit(f"chain {number}")
+    w.write("repo/large", w.noise(140000))
+    w.commit("splits")
+    w.append("repo/large", w.noise(100))
+    w.commit("after the split")
+    look(w, code=None)
+    w.hg("debugindex chain")
+    w.hg("debugrevlog -m", code=None)
+    w.hg("debugdeltachain chain", code=None)
+    w.hg(f"bundle -q --all ../all.hg -t '{bundle_type(w)}'", code=None)
+    w.hg("strip -q -r 'tip~4' --no-backup", code=None)
+    w.hg("unbundle -q ../all.hg", code=None)
+    look(w, code=None)
+    w.hg("clone -q --pull repo pulled", repo=None, code=None)
+    w.hg("clone -q --stream repo streamed", repo=None, code=None)
+    if _exists(w, "streamed"):
+        w.hg("verify", repo="streamed", code=None)
+    if _exists(w, "pulled"):
+        w.append("pulled/chain", "pushed\n")
+        w.commit("pushed", repo="pulled")
+        w.hg("push -q ../repo", repo="pulled", code=None)
+    w.hg("update -q -C tip", code=None)
+    w.append("repo/chain", "rolled back\n")
+    w.commit("rolled back")
+    w.hg("rollback -q --config ui.rollback=yes")
+    look(w, code=None)
+
+
+def bundle_type(w: World) -> str:
+    """The kind of bundle that the repository can be put in."""
+    tree = "treemanifest" in w.hg("debugrequires").out.decode().split()
+    return "none-v2;cg.version=03" if tree else "zstd-v2"
+
+
+def _exists(w: World, repo: str) -> bool:
+    return (w.path(repo) / ".hg").exists()
+
+
+def register(
+    name: str,
+    rc: str,
+    since: Tuple[int, ...] = (7, 0),
+    refuses: Tuple[str, ...] = (),
+    kinds: frozenset = EVERY_KIND,
+) -> None:
+    scenario(
+        rc, kinds=kinds, writes=bool(kinds), refuses=refuses, since=since, name=name
+    )(work)
+
+
+def _format(setting: str, more: str = "") -> str:
+    return f"[format]\n{setting}\n{more}"
+
+
+ZSTD = "revlog-compression = zstd"
+register("format_default", "")
+register("format_zlib", _format("revlog-compression = zlib"))
+register(
+    "format_zlib_0",
+    _format("revlog-compression = zlib", "[storage]\nrevlog.zlib.level = 0\n"),
+)
+register(
+    "format_zlib_9",
+    _format("revlog-compression = zlib", "[storage]\nrevlog.zlib.level = 9\n"),
+)
+register("format_zstd_1", _format(ZSTD, "[storage]\nrevlog.zstd.level = 1\n"))
+register("format_zstd_19", _format(ZSTD, "[storage]\nrevlog.zstd.level = 19\n"))
+register("format_none", _format("revlog-compression = none"))
+register("format_no_generaldelta", _format("usegeneraldelta = no\nsparse-revlog = no"))
+register("format_no_sparse", _format("sparse-revlog = no"))
+register("format_no_dotencode", _format("dotencode = no"))
+register("format_no_fncache", _format("usefncache = no"))
+register("format_no_store", _format("usestore = no"))
+register("format_short_chains", _format("maxchainlen = 3"))
+register(
+    "format_nodemap",
+    "[format]\nuse-persistent-nodemap = yes\n"
+    "[storage]\nrevlog.persistent-nodemap.slow-path = allow\n",
+)
+register(
+    "format_nodemap_reference",
+    "[format]\nuse-persistent-nodemap = yes\n"
+    "[storage]\nrevlog.persistent-nodemap.slow-path = allow\n"
+    "[devel]\npersistent-nodemap = yes\n",
+)
+register("format_treemanifest", "[experimental]\ntreemanifest = yes\n")
+register(
+    "format_phases",
+    _format("use-internal-phase = yes\nexp-archived-phase = yes\nbookmarks-in-store=yes"),
+)
+register(
+    "format_mmap",
+    "[storage]\nrevlog.mmap.index = yes\nrevlog.mmap.index:size-threshold = 100\n",
+)
+register(
+    "format_delta_options",
+    "[storage]\nrevlog.optimize-delta-parent-choice = no\n"
+    "revlog.reuse-external-delta = no\nrevlog.delta-parent-search."
+    "candidate-group-chunk-size = 1\n",
+)
+register("format_memory_low", "[usage]\nresources.memory = low\n")
+register("format_memory_high", "[usage]\nresources.memory = high\n")
+register(
+    "format_delta_info_71",
+    _format("exp-use-delta-info-flags = yes\nexp-use-hasmeta-flag = yes"),
+    since=(7, 1),
+)
+register("format_delta_info", _format("use-delta-info-flags = yes"), since=(7, 2))
+register(
+    "format_fileindex",
+    _format(
+        "use-fileindex-v1 = yes",
+        "[storage]\nfileindex.slow-path = allow\n",
+    ),
+    since=(7, 2),
+)
+register(
+    "format_plain_encoding",
+    _format(
+        "exp-use-very-fragile-and-unsafe-plain-store-encoding = yes\n"
+        "dotencode = no",
+        "[storage]\nfileindex.slow-path = allow\n",
+    ),
+    since=(7, 1),
+)
+register(
+    "format_revlog_2",
+    "[experimental]\nrevlogv2 = enable-unstable-format-and-corrupt-my-data\n"
+    "[storage]\nfileindex.slow-path = allow\n",
+    refuses=("v2",),
+    kinds=NOTHING,
+)
+register(
+    "format_changelog_2",
+    _format("exp-use-changelog-v2 = enable-unstable-format-and-corrupt-my-data"),
+    refuses=("v2",),
+    kinds=frozenset(["manifest", "filelog"]),
+)
+register(
+    "format_copies_sidedata",
+    _format("exp-use-copies-side-data-changeset = yes"),
+    refuses=("v2",),
+    kinds=frozenset(["manifest", "filelog"]),
+)
+
+
+@scenario(kinds=NOTHING, writes=False, refuses=("v0",))
+def format_revlog_0(w: World) -> None:
+    """The first format there was: readable and writable still."""
+    w.init(config="--config format.usestore=no --config format.use-share-safe=no")
+    requires = w.path("repo/.hg/requires")
+    kept = [
+        line
+        for line in requires.read_text().splitlines()
+        if line not in ("revlogv1", "generaldelta", "sparserevlog", "delta-info-revlog")
+    ]
+    requires.write_text("".join(line + "\n" for line in kept))
+    history(w)
+    w.hg("debugrevlog -m", code=None)
+    look(w)
+    w.hg("strip -q -r tip --no-backup")
+    look(w)
+
+
+@scenario(rc="[experimental]\ntreemanifest = yes\n")
+def treemanifest_exchange(w: World) -> None:
+    w.init()
+    history(w)
+    for number in range(6):
+        w.write(f"repo/one/two/f{number}", w.lines(4))
+        w.write(f"repo/one/g{number}", w.lines(4))
+        w.commit(f"tree {number}")
+    w.hg("files -r 2 one", code=None)
+    w.hg("manifest --debug -r tip")
+    w.hg("debugindex --dir one/")
+    w.hg("debugindex --dir one/two/")
+    w.hg("debugdata --dir one/ 2")
+    w.hg("clone -q --pull repo pulled", repo=None)
+    w.hg("log -p -r : one", repo="pulled")
+    w.hg("verify", repo="pulled")
+    w.hg("strip -q -r 8")
+    w.hg("verify")
+    w.hg("pull -q ../pulled")
+    w.hg("clone -q --stream repo streamed", repo=None, code=None)
+    w.hg(f"bundle -q --all ../tree.hg -t '{bundle_type(w)}'")
+    w.hg("-R ../tree.hg log -p -r tip")
+    w.hg("debugrebuildfncache")
+    look(w)

@@ -1,0 +1,232 @@
+# Finds the Mercurial under test and runs its commands.
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Running hg for tests: isolated, bounded in time and memory, quick to start.
+
+Environment variables:
+
+- FASTREVLOG_TEST_HG: the hg to test; by default the one beside this Python.
+- FASTREVLOG_TEST_EXTENSION: the extension to load; by default this tree's.
+- FASTREVLOG_TEST_CONTROL: when set, "with fastrevlog" runs are stock as well. It
+  proves that the scenarios themselves are deterministic, and proves nothing else.
+- FASTREVLOG_TEST_PLAIN: when set, every command is a real start of hg, where
+  `forkserver` is used otherwise.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence, Tuple
+
+HERE = Path(__file__).resolve().parent
+CONTROL = bool(os.environ.get("FASTREVLOG_TEST_CONTROL"))
+PLAIN = bool(os.environ.get("FASTREVLOG_TEST_PLAIN"))
+EXTENSION = Path(
+    os.environ.get("FASTREVLOG_TEST_EXTENSION")
+    or HERE.parent.parent / "hgext3rd" / "fastrevlog"
+)
+
+
+@functools.lru_cache(maxsize=None)
+def hg_path() -> str:
+    """The hg under test, by its absolute path."""
+    chosen = os.environ.get("FASTREVLOG_TEST_HG")
+    if chosen:
+        return os.path.abspath(chosen)
+    beside = Path(sys.executable).parent / "hg"
+    if beside.exists():
+        return str(beside)
+    found = shutil.which("hg")
+    if found is None:
+        raise RuntimeError("no hg beside this Python, none on PATH")
+    return found
+
+
+@functools.lru_cache(maxsize=None)
+def hg_python() -> str:
+    """The Python that runs the hg under test."""
+    with open(hg_path(), "rb") as script:
+        first = script.readline().decode("utf-8", "replace")
+    named = first[2:].strip() if first.startswith("#!") else ""
+    if "python" in named and os.path.exists(named):
+        return named
+    return str(Path(hg_path()).parent / "python3")
+
+
+@functools.lru_cache(maxsize=None)
+def hg_version() -> Tuple[int, ...]:
+    """The version of the hg under test, for example (7, 2, 4)."""
+    out = subprocess.run(
+        [hg_path(), "version", "-q"],
+        check=True,
+        stdout=subprocess.PIPE,
+        env=dict(os.environ, HGRCPATH=""),
+    ).stdout.decode()
+    found = re.search(r"version (\d+)\.(\d+)(?:\.(\d+))?", out)
+    if not found:
+        raise RuntimeError("hg version said " + out)
+    return tuple(int(part or 0) for part in found.groups())
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one command did. `status` is the exit code, negative for a signal."""
+
+    status: int
+    out: bytes
+    err: bytes
+    timed_out: bool = False
+
+
+class Runner:
+    """Runs hg commands, in forks of one warm process or as real processes."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self._server: Optional[subprocess.Popen] = None
+        self.uuids = folder / "uuids"
+        # Only these reach the commands: nothing of the user's environment does.
+        self.env: Dict[str, str] = {
+            "PATH": os.pathsep.join(
+                [str(Path(hg_path()).parent), os.environ.get("PATH", os.defpath)]
+            ),
+            "HOME": str(folder),
+            "HG": hg_path(),
+            "HGRCPATH": "",
+            "HGUSER": "Tester <tester@example.org>",
+            "HGENCODING": "utf-8",
+            "HGHOSTNAME": "test-host",
+            "HGTEST_UUIDFILE": str(self.uuids),
+            "LANG": "C.UTF-8",
+            "LC_ALL": "C.UTF-8",
+            "LANGUAGE": "C",
+            "TZ": "GMT",
+            "COLUMNS": "80",
+            "PYTHONHASHSEED": "7",
+            "HGEDITOR": "true",
+            # A module compiled on the fly must not appear beside the sources.
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+
+    def close(self) -> None:
+        """End the warm process."""
+        if self._server is not None:
+            assert self._server.stdin and self._server.stdout
+            self._server.stdin.close()
+            self._server.wait(30)
+            self._server.stdout.close()
+            self._server = None
+
+    def run(
+        self,
+        args: Sequence[str],
+        cwd: Path,
+        env: Dict[str, str],
+        stdin: bytes = b"",
+        timeout: float = 60,
+        memory: Optional[int] = None,
+        uid: Optional[int] = None,
+    ) -> Result:
+        """Run `hg args` in `cwd`.
+
+        `timeout` is in seconds; past it the process group is killed. `memory` is
+        the limit of the address space in bytes; `uid` the user (and group) that
+        the command runs as, for which this process has to be root.
+        """
+        files = {name: self.folder / name for name in ("stdin", "stdout", "stderr")}
+        files["stdin"].write_bytes(stdin)
+        for name in ("stdout", "stderr"):
+            files[name].write_bytes(b"")
+            files[name].chmod(0o666)
+        job = {
+            "args": list(args),
+            "cwd": str(cwd),
+            "env": env,
+            "memory": memory,
+            "uid": uid,
+            **{name: str(path) for name, path in files.items()},
+        }
+        start = self._plain if PLAIN else self._forked
+        status, timed_out = start(job, timeout)
+        return Result(
+            status, files["stdout"].read_bytes(), files["stderr"].read_bytes(), timed_out
+        )
+
+    def _forked(self, job: dict, timeout: float) -> Tuple[int, bool]:
+        if self._server is None:
+            self._server = subprocess.Popen(
+                [hg_python(), str(HERE / "forkserver.py")],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env=self.env,
+            )
+        server = self._server
+        assert server.stdin and server.stdout
+        server.stdin.write(json.dumps(job).encode("utf-8") + b"\n")
+        server.stdin.flush()
+        pid = json.loads(server.stdout.readline())["pid"]
+        expired: List[bool] = []
+        timer = threading.Timer(timeout, _kill_group, (pid, expired))
+        timer.start()
+        try:
+            status = json.loads(server.stdout.readline())["status"]
+        finally:
+            timer.cancel()
+        return status, bool(expired)
+
+    def _plain(self, job: dict, timeout: float) -> Tuple[int, bool]:
+        def limit() -> None:
+            if job["memory"]:
+                import resource
+
+                resource.setrlimit(resource.RLIMIT_AS, (job["memory"], job["memory"]))
+            if job["uid"]:
+                os.setgroups([])
+                os.setgid(job["uid"])
+                os.setuid(job["uid"])
+
+        with open(job["stdin"], "rb") as given, open(job["stdout"], "ab") as out, open(
+            job["stderr"], "ab"
+        ) as err:
+            process = subprocess.Popen(
+                [hg_path()] + job["args"],
+                cwd=job["cwd"],
+                env=job["env"],
+                stdin=given,
+                stdout=out,
+                stderr=err,
+                preexec_fn=limit,
+                start_new_session=True,
+            )
+            try:
+                return process.wait(timeout), False
+            except subprocess.TimeoutExpired:
+                _kill_group(process.pid, [])
+                return process.wait(), True
+
+
+def _kill_group(pid: int, expired: List[bool]) -> None:
+    expired.append(True)
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def hg_process(
+    args: Sequence[str], cwd: Path, env: Dict[str, str], **streams: int
+) -> subprocess.Popen:
+    """Start a real hg process, for servers that live beside other commands."""
+    return subprocess.Popen(
+        [hg_path()] + list(args), cwd=str(cwd), env=env, start_new_session=True, **streams
+    )

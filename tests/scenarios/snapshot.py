@@ -1,0 +1,86 @@
+# What is on the disk, in a form that can be compared.
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Snapshots of the folders that a scenario leaves behind.
+
+Everything counts: names, contents, permissions, the number of hard links. What
+is left out is left out because it holds a clock or an inode number:
+
+- `dirstate`, `dirstate.<uid>` and their backups: times of files;
+- `dirstate.backup*`, `undo.backup.dirstate*`: copies of those;
+- `cache/checklink*`, `cache/checkisexec*`, `cache/checknoexec` and the same in
+  `wcache`: probes of the file system, made when something happens to need them;
+- `wcache/manifestfulltextcache`: ordered by use, and holds what was read;
+- `store/lock`, `wlock`: the process id, where a process died;
+- `hgrc` and `undo.desc` of a repository cloned over http: the port of the server.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from pathlib import Path
+from typing import Dict, List, Tuple
+
+# mode bits, number of hard links, size in bytes, digest or target
+Entry = Tuple[int, int, int, str]
+Snapshot = Dict[str, Entry]
+
+_VARIES = re.compile(
+    r"""(^|/)\.hg/(
+        dirstate | dirstate\..* | dirstate-.* | journal.*dirstate.* | undo.*dirstate.*
+        | w?cache/check.* | wcache/manifestfulltextcache | hgrc | (store/)?w?lock | undo\.desc
+        | largefiles/.*dirstate.*
+    )$""",
+    re.VERBOSE,
+)
+
+
+def take(root: Path, only_stores: bool = False) -> Snapshot:
+    """Describe every file below `root`, or those of the stores alone."""
+    found: Snapshot = {}
+    for folder, subfolders, names in os.walk(root):
+        subfolders.sort()
+        inside = os.path.relpath(folder, root)
+        if only_stores and "/.hg/store" not in "/" + inside + "/":
+            continue
+        for name in names + subfolders:
+            path = os.path.join(folder, name)
+            relative = os.path.normpath(os.path.join(inside, name))
+            if _VARIES.search(relative):
+                continue
+            found[relative] = _entry(path)
+    return found
+
+
+def _entry(path: str) -> Entry:
+    status = os.lstat(path)
+    mode = status.st_mode
+    if stat.S_ISLNK(mode):
+        return mode, 1, 0, os.readlink(path)
+    if stat.S_ISDIR(mode):
+        # A folder's links and size are the file system's affair.
+        return mode, 1, 0, "folder"
+    if not stat.S_ISREG(mode):
+        return mode, 1, 0, "special"
+    with open(path, "rb") as file:
+        digest = hashlib.sha256(file.read()).hexdigest()
+    return mode, status.st_nlink, status.st_size, digest
+
+
+def differences(stock: Snapshot, ours: Snapshot) -> List[str]:
+    """What differs, one line a file; empty when nothing does."""
+    lines: List[str] = []
+    for name in sorted(set(stock) | set(ours)):
+        before, after = stock.get(name), ours.get(name)
+        if before == after:
+            continue
+        if before is None or after is None:
+            lines.append(f"{name}: only with {'stock' if after is None else 'fastrevlog'}")
+            continue
+        for label, one, two in zip(("mode", "links", "size", "bytes"), before, after):
+            if one != two:
+                shown = (oct(int(one)), oct(int(two))) if label == "mode" else (one, two)
+                lines.append(f"{name}: {label} {shown[0]} / {shown[1]}")
+    return lines

@@ -60,12 +60,11 @@ def finish(result: dict[str, Any], args: argparse.Namespace) -> int:
     """
     if args.json:
         results.write_json(result, args.json)
-    for path, make in ((args.markdown, results.markdown_table), (args.svg, plot.svg)):
+    for path, make in ((args.markdown, results.markdown), (args.svg, plot.svg)):
         if path:
             with open(path, "w", encoding="utf-8") as out:
                 out.write(make(result))
-    print(results.text_table(result))
-    print(results.about(result))
+    print(results.text(result), end="")
     for problem in result["problems"]:
         print(f"PROBLEM: {problem}")
     return 1 if result["problems"] else 0

@@ -8,9 +8,9 @@ import subprocess
 from types import TracebackType
 from typing import Any
 
-from .setups import Setup, SetupError
+from .setups import Setup, SetupError, script_line
 
-_SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "worker.py")
+_SCRIPT = os.path.join(os.path.dirname(__file__), "worker.py")
 
 
 class Worker:
@@ -27,13 +27,8 @@ class Worker:
         plan: dict[str, Any] | None = None,
     ) -> None:
         self.setup = setup
-        # Mercurial may not be in the interpreter's own site-packages.
-        path = os.path.dirname(setup.facts["hgmodules"])
-        start = f"import sys; sys.path.insert(0, {path!r}); import runpy; "
-        start += f"runpy.run_path({_SCRIPT!r}, run_name='__main__')"
-        # -I: neither the caller's folder nor this project gets on sys.path.
         self._process = subprocess.Popen(
-            [setup.python, "-I", "-c", start],
+            script_line(setup, _SCRIPT),
             env=env,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

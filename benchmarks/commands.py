@@ -16,14 +16,16 @@ What the figures mean: docs/measuring.md.
 from __future__ import annotations
 
 import argparse
-import json
 import os
+import pathlib
 import shutil
 import statistics
 import sys
 import tempfile
 import time
 from typing import Any
+
+from conformance import counts
 
 from . import cli, processes, results, setups
 from .client import Worker
@@ -52,7 +54,7 @@ class Home:
         self.setup = setup
         self.folder = folder
         self.env = env
-        self.report = os.path.join(folder, "report")
+        self.report = pathlib.Path(folder) / "report"
         self.out = os.path.join(folder, "out")
 
     def fill(self, repo: str) -> None:
@@ -84,8 +86,7 @@ class Home:
         os.mkdir(self.out)
         for args in row.before:
             self.untimed(*args(plan))
-        if os.path.exists(self.report):
-            os.unlink(self.report)
+        self.report.unlink(missing_ok=True)
         report = proof and self.setup.is_fastrevlog
         outcome = processes.run(
             self.line(row.args(plan), report=report),
@@ -100,43 +101,25 @@ class Home:
                 os.path.join(self.folder, row.makes),
                 leave_out=("undo*", "journal*", ".hg"),
             )
-        return Run(outcome, made, self.proof() if report else None)
-
-    def proof(self) -> dict[str, Any]:
-        """What the extension said it did, all processes of the command together."""
-        total: dict[str, Any] = {"served": {}, "refused": {}, "texts": 0, "entries": 0}
-        total.update(processes=0, mishaps=0)
-        if not os.path.exists(self.report):
-            return total
-        with open(self.report, encoding="ascii") as lines:
-            for line in map(json.loads, lines):
-                total["processes"] += 1
-                for key in ("texts", "entries"):
-                    total[key] += line[key]
-                for key in ("served", "refused"):
-                    for what, count in line[key].items():
-                        total[key][what] = total[key].get(what, 0) + count
-                total["mishaps"] += bool(line.get("mishaps"))
-        return total
+        return Run(outcome, made, counts.read_report(self.report) if report else None)
 
 
 class Run:
     """An outcome, the digest of what was made, and the extension's own word."""
 
     def __init__(
-        self, outcome: processes.Outcome, made: str, proof: dict[str, Any] | None
+        self, outcome: processes.Outcome, made: str, proof: counts.Counts | None
     ) -> None:
         self.outcome = outcome
         self.made = made
         self.proof = proof
 
 
-def proven(row: Row, proof: dict[str, Any] | None) -> bool | None:
+def proven(row: Row, proof: counts.Counts | None) -> bool | None:
     """Whether the extension did the row's work; None where it has none to do."""
     if proof is None or not row.uses:
         return None
-    wrote = row.uses != "write" or proof["entries"] > 0
-    return sum(proof["served"].values()) > 0 and wrote and not proof["mishaps"]
+    return proof.total_served > 0 and (row.uses != "write" or proof.entries > 0)
 
 
 class Measuring:
@@ -206,14 +189,14 @@ class Measuring:
             found["tree_peak"] = untimed.outcome.tree_peak
             found["code"] = untimed.outcome.code
             found["digest"] = untimed.outcome.digest
-            found["proof"] = untimed.proof
+            found["proof"] = untimed.proof and untimed.proof.as_dict()
             line["results"][name] = found
             if untimed.outcome.code:
                 said = untimed.outcome.errors.splitlines()
                 self.note(f"{name}: exit code {untimed.outcome.code}: {said[:3]}")
             served = proven(self.row, untimed.proof)
             if served is False:
-                self.note(f"{name}: no proof of service: {untimed.proof}")
+                self.note(f"{name}: no proof of service: {found['proof']}")
             if served is not None:
                 line["proven"] = served and line["proven"] is not False
         results.add_ratios(line, self.homes[0].setup.name)

@@ -102,13 +102,13 @@ def measure_row(
             line["proven"] = False
         elif ours and line["proven"] is None:
             line["proven"] = True
-        # A timed round that restores fewer texts than the first round did was
+        # A timed round that restores fewer texts than the untimed one did was
         # answered from a cache that outlived its repository object.
         untimed = found[name]["counted"].get("texts", 0)
         if least.get(name, untimed) < untimed:
             problems.append(
-                f"{row}: {name} restored {untimed} texts at first and "
-                f"{least[name]} in a timed round: a cache was warm"
+                f"{row}: {name} restored {untimed} texts in the untimed round and "
+                f"{least[name]} in a timed one: a cache was warm"
             )
     return line, problems
 

@@ -110,18 +110,15 @@ def seconds(value: float) -> str:
     return f"{value * 1e6:#.3g} µs".replace(". ", " ")
 
 
-def mebibytes(value: float) -> str:
-    return f"{value / 2**20:.0f} MiB"
+Table = tuple[list[str], list[list[str]]]
 
 
-def _cells(result: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """The table's head and lines."""
+def time_table(result: dict[str, Any]) -> Table:
+    """Head and lines: medians, ratios, how far to trust them."""
     names = [setup["name"] for setup in result["setups"]]
     head = ["row", names[0]]
     for name in names[1:]:
         head += [name, ""]
-    memory = any("peak" in r for row in result["rows"] for r in row["results"].values())
-    head += [f"peak {name}" for name in names] if memory else []
     head += ["spread", "output", "served"]
     lines = []
     for row in result["rows"]:
@@ -131,7 +128,6 @@ def _cells(result: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
             line.append(seconds(one["median"]))
             if n:
                 line.append(f"{one['ratio']:.2f} x")
-        line += [mebibytes(one["peak"]) for one in found] if memory else []
         line.append(f"{100 * max(one['spread'] for one in found):.0f} %")
         line.append("same" if row["same"] else "DIFFERS")
         line.append({True: "yes", False: "NO", None: "-"}[row["proven"]])
@@ -139,9 +135,25 @@ def _cells(result: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     return head, lines
 
 
-def text_table(result: dict[str, Any]) -> str:
-    """The result as an aligned text table."""
-    head, lines = _cells(result)
+def memory_table(result: dict[str, Any]) -> Table | None:
+    """Head and lines: MiB of the largest process, and of all together."""
+    names = [setup["name"] for setup in result["setups"]]
+    head = ["peak memory, MiB"] + [
+        f"{name}: {w}" for name in names for w in ("one", "all")
+    ]
+    lines = []
+    for row in result["rows"]:
+        found = [row["results"][name] for name in names]
+        if any(one.get("peak") for one in found):
+            sizes = [one.get(key) for one in found for key in ("peak", "tree_peak")]
+            line = [f"{size / 2**20:.0f}" if size else "-" for size in sizes]
+            lines.append([row["name"], *line])
+    return (head, lines) if lines else None
+
+
+def text_table(table: Table) -> str:
+    """A table as aligned text."""
+    head, lines = table
     widths = [max(len(line[n]) for line in [head, *lines]) for n in range(len(head))]
 
     def aligned(line: list[str]) -> str:
@@ -152,12 +164,37 @@ def text_table(result: dict[str, Any]) -> str:
     return "\n".join(aligned(line) for line in [head, *lines]) + "\n"
 
 
-def markdown_table(result: dict[str, Any]) -> str:
-    """The result as a Markdown table, its machine and versions above it."""
-    head, lines = _cells(result)
+def markdown_table(table: Table) -> str:
+    """A table as Markdown."""
+    head, lines = table
     ruler = ["---"] + ["---:"] * (len(head) - 1)
-    body = "".join(f"| {' | '.join(line)} |\n" for line in [head, ruler, *lines])
-    return about(result) + "\n\n" + body
+    return "".join(f"| {' | '.join(line)} |\n" for line in [head, ruler, *lines])
+
+
+def markdown(result: dict[str, Any]) -> str:
+    """The whole result as Markdown."""
+    tables = [time_table(result), memory_table(result)]
+    parts = [about(result), *(markdown_table(t) for t in tables if t), *added(result)]
+    return "\n\n".join(part.rstrip() for part in parts) + "\n"
+
+
+def text(result: dict[str, Any]) -> str:
+    """The whole result as text."""
+    tables = [time_table(result), memory_table(result)]
+    parts = [*(text_table(t) for t in tables if t), *added(result), about(result)]
+    return "\n".join(parts) + "\n"
+
+
+def added(result: dict[str, Any]) -> list[str]:
+    """What each set-up adds to start-up, in milliseconds: no ratio shows that."""
+    first, *others = [setup["name"] for setup in result["setups"]]
+    for row in result["rows"]:
+        if row["name"] == "start-up" and others:
+            base = row["results"][first]["median"]
+            found = [(name, row["results"][name]["median"] - base) for name in others]
+            said = ", ".join(f"{name} {1000 * more:+.1f} ms" for name, more in found)
+            return [f"Start-up against {first}: {said}.\n"]
+    return []
 
 
 def about(result: dict[str, Any]) -> str:

@@ -45,8 +45,8 @@ class Setup:
             for key, value in self.config
             if not value.startswith("!")
         )
-        off = ("fastrevlog.enabled", "no") in self.config
-        return loaded and not off
+        enabled = dict(self.config).get("fastrevlog.enabled", "yes").lower()
+        return loaded and enabled not in ("no", "false", "off", "0", "never")
 
     @property
     def python(self) -> str:
@@ -122,6 +122,18 @@ def write_hgrc(folder: str) -> str:
     with open(path, "w", encoding="utf-8") as out:
         out.write(HGRC)
     return path
+
+
+def script_line(setup: Setup, script: str) -> list[str]:
+    """The argument list that runs a script in the set-up's interpreter.
+
+    Isolated (-I): neither the caller's folder nor this project is on sys.path.
+    Mercurial is, even where it is not in the interpreter's site-packages.
+    """
+    path = os.path.dirname(setup.facts["hgmodules"])
+    start = f"import sys; sys.path.insert(0, {path!r}); import runpy; "
+    start += f"runpy.run_path({os.path.abspath(script)!r}, run_name='__main__')"
+    return [setup.python, "-I", "-c", start]
 
 
 def inspect(setup: Setup, env: dict[str, str]) -> None:

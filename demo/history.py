@@ -13,8 +13,13 @@ from __future__ import annotations
 import pathlib
 import random
 
-from mercurial import context, hg
+from mercurial import context
 from mercurial import ui as uimod
+
+try:
+    from mercurial.repo.factory import repository  # 7.2 and newer
+except ImportError:
+    from mercurial.hg import repository
 
 FOLDERS = ("core", "core/net", "tools", "docs", "tests", "web/static")
 SUFFIXES = (".py", ".c", ".txt", ".py", ".py")
@@ -42,7 +47,7 @@ class History:
         ui = uimod.ui.load()
         ui.setconfig(b"devel", b"default-date", b"0 0")
         ui.setconfig(b"ui", b"quiet", b"yes")
-        self.repo = hg.repository(ui, bytes(folder), create=True)
+        self.repo = repository(ui, bytes(folder), create=True)
         self.nullid = self.repo.nullid
         # A line of development: its tip, its branch, its files.
         self.lines: list[tuple[bytes, bytes, dict[str, str]]] = []

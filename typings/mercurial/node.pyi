@@ -1,0 +1,6 @@
+# Stub: nodes.
+# SPDX-License-Identifier: GPL-2.0-or-later
+def bin(s: bytes) -> bytes: ...
+def hex(data: bytes) -> bytes: ...
+
+nullid: bytes

@@ -1,0 +1,5 @@
+# Stub: the node tree of shortesthexnodeidprefix.
+# SPDX-License-Identifier: GPL-2.0-or-later
+from typing import Any
+
+parsers: Any

@@ -1,0 +1,16 @@
+# Stub: odds and ends.
+# SPDX-License-Identifier: GPL-2.0-or-later
+from typing import Any
+
+compengines: Any
+lrucachedict: Any
+
+def copyfile(
+    src: bytes,
+    dest: bytes,
+    hardlink: bool | None = False,
+    copystat: bool = False,
+    checkambig: bool = False,
+    nb_bytes: int | None = None,
+) -> None: ...
+def version() -> bytes: ...

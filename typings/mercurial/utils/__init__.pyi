@@ -1,0 +1,2 @@
+# Stub.
+# SPDX-License-Identifier: GPL-2.0-or-later

@@ -1,0 +1,6 @@
+# Stub: hg verify.
+# SPDX-License-Identifier: GPL-2.0-or-later
+from typing import Any
+
+class verifier:
+    def __getattr__(self, name: str) -> Any: ...

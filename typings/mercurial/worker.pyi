@@ -1,0 +1,3 @@
+# Stub: worker processes.
+# SPDX-License-Identifier: GPL-2.0-or-later
+def ismainthread() -> bool: ...

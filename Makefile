@@ -3,6 +3,7 @@
 #
 #   make test    set everything up, then lint, type-check and run all tests
 #   make demo    set everything up, then run hg commands with and without fastrevlog
+#   make matrix  the tests on every supported Mercurial and every Python found
 #
 # PYTHON     the interpreter to make the environment from
 # VENV       where the environment is made
@@ -17,7 +18,7 @@ ARGS ?=
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help test demo lint types pytest format clean
+.PHONY: help test demo matrix lint types pytest format clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -26,6 +27,10 @@ test: lint types pytest
 
 demo: $(VENV)/.project
 	$(BIN)/python -m demo $(ARGS)
+
+matrix: $(VENV)/.tools
+	$(PIP) install --quiet nox
+	$(BIN)/nox $(ARGS)
 
 lint: $(VENV)/.tools
 	$(BIN)/ruff check .

@@ -79,8 +79,8 @@ def groups_of(tasks: int, singles: int, workers: int) -> list[range]:
 class Crew:
     """Answers to ``do(task)`` for every task, worked out by other processes.
 
-    ``do`` runs in the workers; its answers must be picklable and not ``None``.
-    An exception in ``do`` counts as no answer.  ``on_start`` and ``on_end`` run
+    ``do`` runs in the workers; its answers must be picklable; an
+    exception is the answer ``None``.  ``on_start`` and ``on_end`` run
     in each worker, ``on_loss(pid, status)`` in the parent when a worker did not
     come to its end; status as ``os.waitpid`` gives it.
     """
@@ -89,14 +89,13 @@ class Crew:
         self,
         do: Callable[[Any], Any],
         tasks: Sequence[Any],
-        singles: int = 0,
         on_start: Callable[[], None] | None = None,
         on_end: Callable[[], None] | None = None,
         on_loss: Callable[[int, int], None] | None = None,
     ) -> None:
         self._do = do
-        self._tasks = tasks
-        self._singles = singles
+        self.tasks = frozenset(tasks)
+        self._order = tasks
         self._on_start = on_start
         self._on_end = on_end
         self._on_loss = on_loss
@@ -105,9 +104,12 @@ class Crew:
         self._pipes: dict[int, tuple[int, bytearray, bool]] = {}
         self._parent = os.getpid()
 
-    def start(self, workers: int) -> None:
-        """Fork ``workers`` processes.  May raise ``OSError``; then none is left."""
-        groups = groups_of(len(self._tasks), self._singles, workers)
+    def start(self, workers: int, singles: int = 0) -> None:
+        """Fork ``workers`` processes; the first ``singles`` tasks are long ones.
+
+        May raise ``OSError``; then none is left.
+        """
+        groups = groups_of(len(self._order), singles, workers)
         numbers, give = os.pipe()
         try:
             os.write(give, b''.join(map(_NUMBER.pack, range(len(groups)))))
@@ -123,7 +125,7 @@ class Crew:
     def answer(self, task: Any) -> Any:
         """What a worker says about ``task``; waits for it; ``None``: nobody does.
 
-        An answer is given once, then forgotten.
+        ``task`` is one of the crew's.  An answer is given once, then forgotten.
         """
         while task not in self._answers and self._pipes:
             self._collect()
@@ -214,11 +216,12 @@ class Crew:
             for i in groups[_NUMBER.unpack(number)[0]]:
                 if os.getppid() != self._parent:
                     os._exit(1)  # nobody listens any more
-                task = self._tasks[i]
+                task = self._order[i]
                 try:
                     answers[task] = self._do(task)
                 except Exception:
-                    pass  # no answer: the parent does it, and says what is wrong
+                    # the parent does it, and says what is wrong
+                    answers[task] = None
             data = pickle.dumps(answers, protocol=4)
             pending += _FRAME.pack(len(data)) + data
             _write_some(out, pending)

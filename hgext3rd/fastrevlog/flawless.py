@@ -12,12 +12,14 @@ flawless, or not of the plainest kind, is left to Mercurial's own code.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 from mercurial import filelog, revlog
 from mercurial.node import bin
 from mercurial.utils import storageutil
 
+_ORIGINS = 32  # file logs kept open to look up what was copied from them
 _FLAGS = 0xFFFF  # the low bits of the first field of an index entry
 
 
@@ -37,6 +39,8 @@ class FilelogChecker:
         self.format = verifier.repo.changelog._format_version
         self.verbose = verifier.ui.verbose
         self.changectx = verifier.lrugetctx
+        # copies come in groups: a file often has several revisions with one origin
+        self._origin = functools.lru_cache(_ORIGINS)(self.repo.file)
 
     def check(self, path: bytes) -> Facts | None:
         """The facts about the file log of ``path``, or None if it is not flawless.
@@ -50,13 +54,16 @@ class FilelogChecker:
         count = len(rl)
         if type(rl) is not revlog.revlog or not count:
             return None
+        inner = rl._inner
+        if not getattr(inner, 'is_fastrevlog', False):
+            return None
         if rl._format_version != self.format:
             return None
         nullid = rl.nullid
         index = rl.index
         hash_of = storageutil.hashrevisionsha1
-        rawtext = rl._rawtext
-        keep = _keeper(rl._inner)
+        restore = inner.unchecked_text
+        keep = inner.keep_text
         nodes: list[bytes] = []
         linkrevs = []
         stored = 0  # bytes
@@ -70,10 +77,10 @@ class FilelogChecker:
                     return None
                 p1node = nullid if p1 < 0 else nodes[p1]
                 p2node = nullid if p2 < 0 else nodes[p2]
-                text = rawtext(node, rev)[1]
+                text = restore(rev)[0]
                 if len(text) != size or hash_of(text, p1node, p2node) != node:
                     return None
-                keep(rev, node, text)
+                keep(rev, text, True)
                 if p1 < 0 and not self._origin_is_fine(fl, linkrev, text):
                     return None
                 stored += length
@@ -97,28 +104,13 @@ class FilelogChecker:
             parents = self.changectx(linkrev).parents()
             if not any(source in parent for parent in parents):
                 return False
-        origin = self.repo.file(source)
+        origin = self._origin(source)
         if not len(origin):
             return False
         if node == self.repo.nullid:
             return not self.verbose
         origin.rev(node)  # or raises
         return True
-
-
-def _keeper(inner: Any) -> Any:
-    """How ``inner`` is told to keep a text that was checked, for the next delta."""
-    if hasattr(inner, 'cache_revision_text'):  # since 7.2
-
-        def keep(rev: int, node: bytes, text: bytes) -> None:
-            inner.cache_revision_text(rev, text, True)
-
-    else:
-
-        def keep(rev: int, node: bytes, text: bytes) -> None:
-            inner._revisioncache = (node, rev, text)
-
-    return keep
 
 
 def _sizes_are_right(rl: Any, stored: int) -> bool:

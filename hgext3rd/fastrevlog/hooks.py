@@ -5,6 +5,7 @@
 They are installed when the first repository is opened, so that commands without
 one (``hg version``) do not load the storage layer for our sake.
 
+- ``revlog.__init__``: file logs are opened from a template (:mod:`.opening`).
 - ``revlog._loadindex``: with ``over-rust``, parse with the C index what the Rust
   build would have parsed itself.
 - ``revlog._load_inner``: swap in our inner revlog and the proxied index.
@@ -16,18 +17,21 @@ one (``hg version``) do not load the storage layer for our sake.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
-from mercurial import mdiff, revlog, scmutil
+from mercurial import mdiff, revlog, scmutil, util
+from mercurial.revlogutils import flagutil
 
 from . import accounting, eligibility, settings as settingsmod
 from .engine import caches, checking, compression, errors, index as indexmod
-from .surface import pick
+from .surface import opening, pick
 
 KIND_NAMES = {1001: 'changelog', 1002: 'manifest', 1003: 'filelog'}
 KIND_MANIFEST = 1002
 KIND_FILELOG = 1003
 _SETTINGS = '_fastrevlog_settings'
+_TEMPLATES = '_fastrevlog_templates'
 _INDEX_ERRORS = (ValueError, IndexError)
 
 counters = accounting.counters
@@ -85,6 +89,7 @@ def settings_of(opener: Any) -> settingsmod.Settings:
 
 def _install(generation: pick.Generation) -> None:
     outer = revlog.revlog
+    outer.__init__ = _make_init(outer.__init__)
     outer._loadindex = _make_loadindex(outer._loadindex)
     outer._load_inner = _make_load_inner(outer._load_inner, generation)
     outer._revisiondata = _make_revisiondata(outer._revisiondata, generation)
@@ -106,6 +111,67 @@ class _Parsers:
     def _nodetree(self, index: Any, capacity: int) -> Any:
         cindex = getattr(index, 'cindex', index)
         return self._parsers.nodetree(cindex, capacity)
+
+
+def _make_init(orig: Any) -> Any:
+    outer = revlog.revlog
+    for name, size in (('_chainbasecache', 100), ('_chaininfocache', 500)):
+        if not hasattr(outer, name):
+            cache = opening.lazy_cache(name, functools.partial(_lru, size))
+            setattr(outer, name, cache)
+    flagprocessors = flagutil.flagprocessors
+    parse = revlog.parsers.parse_index2
+
+    def __init__(self: Any, opener: Any, target: Any, radix: bytes, **kw: Any) -> None:
+        if (
+            target[0] != KIND_FILELOG
+            or kw.get('try_split')
+            or self.__class__ is not outer
+        ):
+            orig(self, opener, target, radix, **kw)
+            return
+        # what else Mercurial was asked for decides which template fits
+        key = (len(flagprocessors), *kw.items())
+        try:
+            templates = opener.__dict__[_TEMPLATES]
+        except (KeyError, AttributeError):
+            templates = None
+        data = b''
+        if templates is not None and key in templates:
+            by_header, storage = templates[key]
+            try:
+                data = storage.read_whole(radix + b'.i')
+            except OSError:
+                data = b''
+            header = opening.header_of(data)
+            template = by_header.get(header)
+            if template is not None:
+                try:
+                    template.open(self, target, radix, data)
+                    counters.served['filelog'] += 1
+                    return
+                except _INDEX_ERRORS:
+                    self.__dict__.clear()
+        orig(self, opener, target, radix, **kw)
+        _learn(self, opener, key, parse)
+
+    return __init__
+
+
+def _learn(rl: Any, opener: Any, key: Any, parse: Any) -> None:
+    """Take the file log that Mercurial has just opened as a template."""
+    if rl._initempty or rl.uses_rust or not getattr(rl._inner, 'is_fastrevlog', 0):
+        return
+    storage = rl._inner.storage
+    header = rl._format_flags | rl._format_version
+    template = opening.template_of(rl, header, storage, parse)
+    if template is not None:
+        templates = opener.__dict__.setdefault(_TEMPLATES, {})
+        templates.setdefault(key, ({}, storage))[0][header] = template
+
+
+def _lru(size: int) -> Any:
+    return util.lrucachedict(size)
 
 
 def _make_loadindex(orig: Any) -> Any:

@@ -101,11 +101,17 @@ def decompress(chunk: Any, limit: int) -> Any:
     ``limit`` is in bytes.  Raises :class:`BadChunk`, or ``RevlogError`` for an
     encoding that nobody registered.
     """
-    if not len(chunk):
+    if not chunk:
         return chunk
     head = chunk[0]
     if head == ZSTD:
-        return _decompress_zstd(chunk, limit)
+        z = _zstd or zstd()
+        try:
+            if 0 <= z.content_size(chunk) <= limit:
+                return z.decompress(chunk)
+        except (z.error, MemoryError) as exc:
+            raise BadChunk(exc) from None
+        return _decompress_zstd_stream(chunk, limit)
     if head == ZLIB:
         return _decompress_zlib(chunk, limit)
     if head == PLAIN:
@@ -119,17 +125,18 @@ def _too_large(limit: int) -> BadChunk:
     return BadChunk(b'it expands beyond the %d bytes its index allows' % limit)
 
 
-def _decompress_zstd(chunk: Any, limit: int) -> bytes:
+def _decompress_zstd_stream(chunk: Any, limit: int) -> bytes:
+    """A frame that is too large, or does not say how large it is.
+
+    Revisions above 1,000,000 bytes are compressed as a stream, whose frame has no
+    content size.
+    """
     z = zstd()
+    pieces = []
+    got = 0
     try:
-        size = z.content_size(chunk)
-        if size > limit:
+        if z.content_size(chunk) > limit:
             raise _too_large(limit)
-        if size >= 0:
-            return z.decompress(chunk)
-        # written as a stream (revisions above 1,000,000 bytes): no size inside
-        pieces = []
-        got = 0
         with z.decompressor.stream_reader(chunk) as reader:
             while True:
                 piece = reader.read(min(1 << 20, limit + 1 - got))
@@ -139,11 +146,9 @@ def _decompress_zstd(chunk: Any, limit: int) -> bytes:
                 if got > limit:
                     raise _too_large(limit)
                 pieces.append(piece)
-        return b''.join(pieces)
-    except z.error as exc:
+    except (z.error, MemoryError) as exc:
         raise BadChunk(exc) from None
-    except MemoryError:
-        raise BadChunk(b'out of memory') from None
+    return b''.join(pieces)
 
 
 def _decompress_zlib(chunk: Any, limit: int) -> bytes:

@@ -165,7 +165,7 @@ class AppendHandle:
 class RandomAccessFile:
     """Ranges of one store file, with a window of what was read last."""
 
-    __slots__ = ('storage', 'name', 'reading_handle', 'writing_handle', '_window')
+    __slots__ = ('storage', 'name', 'reading_handle', 'writing_handle', 'window')
 
     def __init__(
         self, storage: vfs.StoreVFS, name: bytes, window: tuple[int, bytes] | None
@@ -174,15 +174,15 @@ class RandomAccessFile:
         self.name = name
         self.reading_handle: vfs.FdReader | vfs.FileReader | None = None
         self.writing_handle: AppendHandle | DelayedHandle | None = None
-        # (offset of the first byte, bytes)
-        self._window: tuple[int, Any] = window or (0, b'')
+        # what was read last: (offset of the first byte, bytes)
+        self.window: tuple[int, Any] = window or (0, b'')
 
     @property
     def is_open(self) -> bool:
         return self.reading_handle is not None or self.writing_handle is not None
 
     def clear_cache(self) -> None:
-        self._window = (0, b'')
+        self.window = (0, b'')
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
@@ -214,10 +214,10 @@ class RandomAccessFile:
 
         Raises as :meth:`read` does.
         """
-        window_start, window = self._window
+        window_start, window = self.window
         window_end = window_start + len(window)
         if window_start <= start and end <= window_end:
-            return self._window
+            return self.window
         first = start - start % BLOCK
         last = end + BLOCK - end % BLOCK
         if start >= window_end and first <= window_end:
@@ -228,7 +228,7 @@ class RandomAccessFile:
                 self.name, start, end - start, max(first + len(data) - start, 0)
             )
         if len(data) <= _KEEP:
-            self._window = (first, data)
+            self.window = (first, data)
         return first, data
 
     def _pread(self, length: int, offset: int) -> bytes:

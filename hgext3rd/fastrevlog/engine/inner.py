@@ -148,6 +148,7 @@ class InnerRevlog:
         the text alone.  Raises ``RevlogError`` and ``OSError``.
         """
         node = entry[7]
+        base = entry[3]
         restorer = self.restorer
         held = restorer.texts.get(rev)
         if held is not None and held[0] == node:
@@ -162,16 +163,18 @@ class InnerRevlog:
                     _budget.hits += 1
                     return shared
                 # the usual next base: was it restored through another object?
-                base = entry[3]
                 if base != rev and base >= 0 and base not in restorer.texts:
                     base_node = self.cindex[base][7]
                     shared = _by_node.get(base_node)
                     if shared is not None:
                         restorer.texts[base] = (base_node, shared, True)
-            text = restorer.restore(rev)
+            if base == rev:
+                text = restorer.full_text(rev, entry)
+            else:
+                text = restorer.restore(rev)
             _counters.texts += 1
         cindex = self.cindex
-        p1 = cindex[entry[5]][7]
+        p1 = cindex[entry[5]][7] if entry[5] >= 0 else NULL_NODE
         p2 = cindex[entry[6]][7] if entry[6] >= 0 else NULL_NODE
         if not checking.matches(text, node, p1, p2):
             # what was cached may be what is wrong: once more, from the disk

@@ -25,6 +25,7 @@ _ENTRY_SIZE = 64  # bytes of an index entry, interleaved with data when inline
 _STEPS = 48  # texts kept on the way of a backward walk, at the most
 _budget = caches.budget
 _keep = caches.budget.keep
+_decompress = compression.decompress
 # what a damaged chain makes of Mercurial's C functions
 _PATCH_ERRORS: tuple[type[Exception], ...] = (
     policy.importmod('mpatch').mpatchError,
@@ -82,6 +83,30 @@ class Restorer:
         except (ValueError, IndexError) as exc:
             raise errors.bad_index(self.name, rev, str(exc).encode()) from None
 
+    def full_text(self, rev: int, entry: tuple[Any, ...]) -> bytes:
+        """The text of a ``rev`` that is stored whole, unchecked.
+
+        The common case of a changelog, done without plan or chain.  ``entry`` is
+        the index entry.  Raises as :meth:`restore` does.
+        """
+        length = entry[1]
+        if not length:
+            return b''
+        offset = entry[0] >> 16
+        if self.inline:
+            offset += _ENTRY_SIZE * (rev + 1)
+        start, data = self.datafile.fetch(offset, offset + length)
+        offset -= start
+        rawsize = entry[2]
+        try:
+            text = _decompress(
+                data[offset : offset + length],
+                65536 + 26 * rawsize if rawsize >= 0 else compression.UNLIMITED,
+            )
+        except compression.BadChunk as exc:
+            raise errors.bad_chunk(self.name, rev, exc.why) from None
+        return text if text.__class__ is bytes else bytes(text)
+
     def restore(self, rev: int) -> bytes:
         """The raw text of ``rev``, unchecked, from the nearest cached text.
 
@@ -111,7 +136,9 @@ class Restorer:
             if chain[0] == (last_chain[0] if last_chain else -1):
                 steps = self._affordable_steps(rev)
         rest = chain[first:] if first else chain
-        bins = self.fetch(rest, keep=len(rest) > 2)
+        # file logs are often opened for one text; what a second one shares with
+        # it is worth keeping
+        bins = self.fetch(rest, keep=last_rev >= 0 and len(rest) > 2)
         if base is None:
             base = bytes(bins[0])
             bins = bins[1:]
@@ -153,35 +180,73 @@ class Restorer:
         Raises ``RevlogError`` or ``OSError``.
         """
         chunks = self.chunks
-        if not chunks:
-            _budget.misses += len(revs)
-            fresh = self._read(revs, keep, target)
-            return [fresh[rev] for rev in revs]
-        found = [chunks.get(rev) for rev in revs]
-        missing = [rev for rev, chunk in zip(revs, found) if chunk is None]
-        _budget.hits += len(revs) - len(missing)
-        if not missing:
-            return found
+        found: list[Any] = []
+        missing = revs
+        if chunks:
+            found = [chunks.get(rev) for rev in revs]
+            missing = [rev for rev, chunk in zip(revs, found) if chunk is None]
+            _budget.hits += len(revs) - len(missing)
+            if not missing:
+                return found
         _budget.misses += len(missing)
-        fresh = self._read(missing, keep, target)
-        return [
-            fresh[rev] if chunk is None else chunk for rev, chunk in zip(revs, found)
-        ]
+        fresh = self._read_window(missing)
+        if fresh is None:
+            fresh = self._read_planned(missing, target)
+        if keep:
+            for rev, chunk in zip(missing, fresh):
+                _keep(chunks, rev, chunk, len(chunk))
+        if missing is revs:
+            return fresh
+        supply = iter(fresh)
+        return [next(supply) if chunk is None else chunk for chunk in found]
 
-    def _read(self, revs: list[int], keep: bool, target: int | None) -> dict[int, Any]:
-        """Read and decompress the chunks of ``revs``: a dictionary by rev."""
+    def _read_window(self, revs: list[int]) -> list[Any] | None:
+        """The chunks of ``revs``, if the bytes that are at hand hold them all.
+
+        They do for inline revlogs, which were read whole with their index.
+        """
+        start, data = self.datafile.window
+        end = len(data)
+        if not end or data.__class__ is not bytes:
+            return None
+        cindex = self.cindex
+        start -= _ENTRY_SIZE if self.inline else 0
+        step = _ENTRY_SIZE if self.inline else 0
+        result: list[Any] = []
+        add = result.append
+        largest = 0
+        for rev in revs:
+            entry = cindex[rev]
+            at = (entry[0] >> 16) + step * rev - start
+            stop = at + entry[1]
+            if at < 0 or stop > end:
+                return None
+            rawsize = entry[2]
+            if rawsize > largest:
+                largest = rawsize
+            elif rawsize < 0:
+                largest = compression.UNLIMITED
+            try:
+                # the limit is compression.expansion_limit(), spelled out
+                add(_decompress(data[at:stop], 65536 + 26 * largest))
+            except compression.BadChunk as exc:
+                raise errors.bad_chunk(self.name, rev, exc.why) from None
+        return result
+
+    def _read_planned(self, revs: list[int], target: int | None) -> list[Any]:
+        """The chunks of ``revs``, from few reads of the data file."""
         cindex = self.cindex
         shift = _ENTRY_SIZE if self.inline else 0
-        fresh: dict[int, Any] = {}
         wanted = []
         largest = 0
         position = -1
         ascending = True
+        empty = False
         for rev in revs:
             entry = cindex[rev]
             length = entry[1]
             if not length:
-                fresh[rev] = b''
+                empty = True
                 continue
             rawsize = entry[2]
             if rawsize > largest:
@@ -194,8 +259,7 @@ class Restorer:
             position = offset + length
             wanted.append((rev, offset, length))
         if not wanted:
-            return fresh
-        limit = compression.expansion_limit(largest)
+            return [b''] * len(revs)
         plan: Any = (wanted,)
         if len(wanted) > 1:
             if not ascending:
@@ -205,23 +269,30 @@ class Restorer:
                 if target is None:
                     target = 4 * largest
                 plan = segments.slices(cindex, self.options, wanted, target)
-        chunks = self.chunks
-        decompress = compression.decompress
-        try:
+        limit = compression.expansion_limit(largest)
+        result: list[Any] = []
+        with self.datafile.reading():
             for group in plan:
-                last = group[-1]
-                start, data = self.datafile.fetch(group[0][1], last[1] + last[2])
-                if type(data) is not bytes:
-                    # a mapped index: do not let small pieces hold on to it
-                    start, data = group[0][1], bytes(
-                        data[group[0][1] - start : last[1] + last[2] - start]
-                    )
-                for rev, offset, length in group:
-                    offset -= start
-                    piece = decompress(data[offset : offset + length], limit)
-                    fresh[rev] = piece
-                    if keep:
-                        _keep(chunks, rev, piece, len(piece))
-        except compression.BadChunk as exc:
-            raise errors.bad_chunk(self.name, rev, exc.why) from None
-        return fresh
+                self._decompress_group(group, limit, result)
+        if empty:
+            by_rev = {w[0]: chunk for w, chunk in zip(wanted, result)}
+            return [by_rev.get(rev, b'') for rev in revs]
+        return result
+
+    def _decompress_group(
+        self, group: segments.Wanted, limit: int, result: list[Any]
+    ) -> None:
+        """Read the chunks of ``group`` at once, append their contents."""
+        first = group[0][1]
+        end = group[-1][1] + group[-1][2]
+        start, data = self.datafile.fetch(first, end)
+        if data.__class__ is not bytes:
+            # a mapped index: do not let small pieces hold on to it
+            data = bytes(data[first - start : end - start])
+            start = first
+        for rev, offset, length in group:
+            offset -= start
+            try:
+                result.append(_decompress(data[offset : offset + length], limit))
+            except compression.BadChunk as exc:
+                raise errors.bad_chunk(self.name, rev, exc.why) from None

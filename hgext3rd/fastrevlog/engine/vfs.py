@@ -75,6 +75,24 @@ class FileReader:
             self.fp.close()
 
 
+def _path_rule(opener: Any) -> tuple[Any, bytes]:
+    """``(encode, prefix)`` such that the path of a name is prefix + encode(name).
+
+    ``(None, b'')`` where that cannot be seen to give what the opener gives.
+    """
+    layer = opener
+    while layer is not None:
+        encode = getattr(layer, 'encode', None) or getattr(layer, '_filter', None)
+        if encode is not None:
+            prefix = layer.base + b'/'
+            probe = b'data/Probe/.a%s.i' % (b'b' * 120)
+            if prefix + encode(probe) == opener.join(probe):
+                return encode, prefix
+            break
+        layer = getattr(layer, 'vfs', None)
+    return None, b''
+
+
 class StoreVFS:
     """One store's files.  Names are store paths as bytes, ``data/a.i``.
 
@@ -82,17 +100,19 @@ class StoreVFS:
     opening of files for reading.
     """
 
-    __slots__ = ('opener', 'direct', '_join')
+    __slots__ = ('opener', 'direct', '_encode', '_prefix')
 
     def __init__(self, opener: Any, direct: bool = _POSIX) -> None:
         self.opener = opener
         # open by system call? elsewhere Mercurial's opener knows the share modes
         self.direct = direct
-        self._join = opener.join
+        self._encode, self._prefix = _path_rule(opener)
 
     def path(self, name: bytes) -> bytes:
         """The encoded, absolute path of a store file."""
-        return self._join(name)
+        if self._encode is None:
+            return self.opener.join(name)
+        return self._prefix + self._encode(name)
 
     def _may_open_directly(self, name: bytes) -> bool:
         # Mercurial's path audit refuses to climb out of the store
@@ -101,7 +121,7 @@ class StoreVFS:
     def reader(self, name: bytes) -> FdReader | FileReader:
         """Open ``name`` for positioned reads; raises ``OSError``."""
         if self._may_open_directly(name):
-            return FdReader(os.open(self._join(name), _READ_FLAGS))
+            return FdReader(os.open(self.path(name), _READ_FLAGS))
         return FileReader(self.opener(name, b'rb'))
 
     def read_whole(self, name: bytes) -> bytes:
@@ -109,7 +129,12 @@ class StoreVFS:
         if not self._may_open_directly(name):
             with self.opener(name, b'rb') as fp:
                 return fp.read()
-        fd = os.open(self._join(name), _READ_FLAGS)
+        encode = self._encode
+        if encode is None:
+            path = self.opener.join(name)
+        else:
+            path = self._prefix + encode(name)
+        fd = os.open(path, _READ_FLAGS)
         try:
             size = os.fstat(fd).st_size
             # one byte more tells a complete read from a growing file

@@ -1,0 +1,148 @@
+# Opening a file log without the general machinery.
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Thousands of file logs are opened by one command, all set up alike.
+
+The first file log of a kind is opened by Mercurial; what it looks like then is
+taken as a *template*: the attributes that do not depend on the file.  Later ones
+are made from the template with one ``open``, one ``fstat`` and one ``read``.
+
+A template is only taken where every attribute is of a known sort: per file,
+immutable, a configuration object (copied), or one of a few shared objects.  An
+attribute we do not know means that this Mercurial, or an extension, does more
+than we do, and every file log is then opened by Mercurial.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, Callable
+
+from ..engine import inner as innermod
+from ..engine import vfs
+
+_HEADER = struct.Struct('>I')
+FLAG_INLINE = 1 << 16
+FLAG_GENERALDELTA = 1 << 17
+
+# attributes that are made anew for each file log
+_PER_FILE = frozenset(
+    'radix target index _inner _indexfile _datafile _chainbasecache '
+    '_chaininfocache _pcache _flagprocessors data_config delta_config '
+    'feature_config _initempty'.split()
+)
+# objects that all file logs of a repository share already
+_SHARED = frozenset('opener nodeconstants _parse_index _diff_fn'.split())
+_IMMUTABLE = (type(None), bool, int, bytes, str)
+_NOT_SET = object()
+
+
+def lazy_cache(name: str, make: Callable[[], Any]) -> Any:
+    """A class attribute that makes the instance's own object when first read."""
+
+    class LazyCache:
+        def __get__(self, rl: Any, owner: Any = None) -> Any:
+            if rl is None:
+                raise AttributeError(name)
+            made = rl.__dict__[name] = make()
+            return made
+
+    return LazyCache()
+
+
+class Template:
+    """What file logs of one store with one index header have in common."""
+
+    __slots__ = (
+        'shared',
+        'configs',
+        'processors',
+        'inline',
+        'storage',
+        'new_inner',
+        'read_options',
+        'diff',
+        'parse',
+        'parse_arguments',
+    )
+
+    def __init__(self, rl: Any, header: int, storage: vfs.StoreVFS, parse: Any) -> None:
+        attributes = vars(rl)
+        inner = rl._inner
+        self.shared = {
+            name: value for name, value in attributes.items() if name not in _PER_FILE
+        }
+        self.configs = [
+            (name, type(attributes[name]), dict(vars(attributes[name])))
+            for name in ('data_config', 'delta_config', 'feature_config')
+        ]
+        self.processors = dict(rl._flagprocessors)
+        self.inline = bool(header & FLAG_INLINE)
+        self.storage = storage
+        self.new_inner = type(inner)
+        self.read_options = inner.restorer.options
+        self.diff = inner._diff
+        self.parse = parse
+        arguments = [self.inline, bool(header & FLAG_GENERALDELTA)]
+        delta_info = getattr(rl.delta_config, 'delta_info', None)
+        self.parse_arguments = arguments + (
+            [] if delta_info is None else [bool(delta_info)]
+        )
+
+    def open(self, rl: Any, target: Any, radix: bytes, data: bytes) -> None:
+        """Make ``rl`` the file log whose index file holds ``data``.
+
+        Raises ``ValueError`` or ``IndexError`` for a damaged index; ``rl`` is not
+        touched then.
+        """
+        cindex, window = self.parse(data, *self.parse_arguments)
+        attributes = rl.__dict__
+        attributes.update(self.shared)
+        for name, cls, values in self.configs:
+            config = attributes[name] = cls.__new__(cls)
+            config.__dict__.update(values)
+        index_file = radix + b'.i'
+        data_file = radix + b'.d'
+        inner = self.new_inner(
+            self.storage,
+            cindex,
+            index_file,
+            data_file,
+            self.inline,
+            attributes['data_config'],
+            attributes['delta_config'],
+            attributes['feature_config'],
+            self.read_options,
+            window,
+            True,
+            self.diff,
+        )
+        attributes['_inner'] = inner
+        attributes['index'] = inner.index
+        attributes['radix'] = radix
+        attributes['target'] = target
+        attributes['_indexfile'] = index_file
+        attributes['_datafile'] = data_file
+        attributes['_initempty'] = False
+        attributes['_pcache'] = {}
+        attributes['_flagprocessors'] = self.processors.copy()
+
+
+def template_of(
+    rl: Any, header: int, storage: vfs.StoreVFS, parse: Any
+) -> Template | None:
+    """A template from the file log ``rl`` that Mercurial has opened, or None."""
+    if not isinstance(getattr(rl, '_inner', None), innermod.InnerRevlog):
+        return None
+    for name, value in vars(rl).items():
+        if name in _PER_FILE or name in _SHARED or isinstance(value, _IMMUTABLE):
+            continue
+        return None
+    for name in ('data_config', 'delta_config', 'feature_config'):
+        if not hasattr(getattr(rl, name, None), '__dict__'):
+            return None
+    return Template(rl, header, storage, parse)
+
+
+def header_of(data: bytes) -> int:
+    """The first word of an index: format version and flags."""
+    return _HEADER.unpack_from(data)[0] if len(data) >= 4 else 0

@@ -32,6 +32,13 @@ def add_options(
         help="seconds after which a row gets no more rounds, once it has three "
         "(%(default)s)",
     )
+    parser.add_argument(
+        "--clock",
+        choices=["wall", "cpu"],
+        default="wall",
+        help="what tables and ratios rest on: the time that passed, or the time "
+        "that processors spent, for when the machine is busy (%(default)s)",
+    )
     parser.add_argument("--json", help="write the result here")
     parser.add_argument("--markdown", help="write a Markdown table here")
     parser.add_argument("--svg", help="write a plot here")
@@ -51,6 +58,16 @@ class _names:  # noqa: N801  (its name is what argparse shows in an error)
         if unknown:
             raise argparse.ArgumentTypeError(f"no such row: {', '.join(unknown)}")
         return [name for name in self._rows if name in asked]
+
+
+def goes_on(args: argparse.Namespace, done: int, spent: float, repeat: int = 1) -> bool:
+    """Whether a row that had ``done`` rounds in ``spent`` seconds gets one more."""
+    return done < args.rounds * repeat and (done < 3 or spent < args.budget)
+
+
+def parameters(args: argparse.Namespace) -> dict[str, Any]:
+    """Those options that belong in a result."""
+    return {key: getattr(args, key) for key in ("rounds", "budget", "clock")}
 
 
 def finish(result: dict[str, Any], args: argparse.Namespace) -> int:

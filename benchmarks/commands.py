@@ -144,13 +144,12 @@ class Measuring:
         if text not in self.problems:
             self.problems.append(text)
 
-    def measure(self, rounds: int, budget: float, loops: list[float]) -> None:
+    def measure(self, args: argparse.Namespace, loops: list[float]) -> None:
         for home in self.homes:
             self.once(home, proof=True)
         start = time.monotonic()
-        rounds *= self.row.repeat
         done = 0
-        while done < rounds and (done < 3 or time.monotonic() - start < budget):
+        while cli.goes_on(args, done, time.monotonic() - start, self.row.repeat):
             loops.append(results.yardstick())
             for home in self.homes:
                 self.once(home, proof=False)
@@ -173,7 +172,7 @@ class Measuring:
                 same = False
         return same
 
-    def line(self) -> dict[str, Any]:
+    def line(self, clock: str) -> dict[str, Any]:
         """The row of the result."""
         line: dict[str, Any] = {"name": self.row.name, "what": self.row.what}
         line["results"] = {}
@@ -182,7 +181,11 @@ class Measuring:
         for home in self.homes:
             name = home.setup.name
             untimed, *timed = self.runs[name]
-            found = results.summary([run.outcome.seconds for run in timed])
+            found = results.summary(
+                [run.outcome.wall for run in timed],
+                [run.outcome.cpu for run in timed],
+                clock,
+            )
             peaks = [run.outcome.peak for run in timed if run.outcome.peak]
             if peaks:
                 found["peak"] = int(statistics.median(peaks))
@@ -215,7 +218,7 @@ def measure(args: argparse.Namespace, work: str) -> dict[str, Any]:
     if plan["annotate"] is None and "annotate" in args.rows:
         args.rows.remove("annotate")
     result = results.new("commands", args.setup)
-    result["parameters"] = {"rounds": args.rounds, "budget": args.budget}
+    result["parameters"] = cli.parameters(args)
     result["repository"] = {k: v for k, v in plan.items() if k != "files"}
     homes = []
     for setup in args.setup:
@@ -228,8 +231,8 @@ def measure(args: argparse.Namespace, work: str) -> dict[str, Any]:
     for name in args.rows:
         print(f"{name}...", file=sys.stderr, flush=True)
         measuring = Measuring(ROWS[name], homes, plan, args.timeout)
-        measuring.measure(args.rounds, args.budget, loops)
-        result["rows"].append(measuring.line())
+        measuring.measure(args, loops)
+        result["rows"].append(measuring.line(args.clock))
         result["problems"] += measuring.problems
     result["noise"] = results.noise_of(loops, load)
     return result

@@ -63,30 +63,31 @@ def parse_sizes(parser: argparse.ArgumentParser, texts: list[str]) -> dict[str, 
 
 
 def measure_row(
-    row: str, workers: list[Worker], rounds: int, budget: float, loops: list[float]
+    row: str, workers: list[Worker], args: argparse.Namespace, loops: list[float]
 ) -> tuple[dict[str, Any], list[str]]:
     """Do one row in all workers; answers the row of the result, and problems."""
     problems: list[str] = []
     found: dict[str, dict[str, Any]] = {}
     for one in workers:
         found[one.setup.name] = one.ask("digest", row=row)
-    times: dict[str, list[float]] = {name: [] for name in found}
+    replies: dict[str, list[Any]] = {name: [] for name in found}
     least: dict[str, int] = {}
     start = time.monotonic()
     done = 0
-    while done < rounds and (done < 3 or time.monotonic() - start < budget):
+    while cli.goes_on(args, done, time.monotonic() - start):
         loops.append(results.yardstick())
         for one in workers:
             name = one.setup.name
             reply = one.ask("time", row=row)
-            times[name].append(reply["seconds"])
+            replies[name].append(reply)
             texts = reply["counted"].get("texts")
             if texts is not None:
                 least[name] = min(texts, least.get(name, texts))
         done += 1
     line: dict[str, Any] = {"name": row, "what": worker.ROWS[row][0], "results": {}}
     for name, digested in found.items():
-        line["results"][name] = {**results.summary(times[name]), **digested}
+        wall, cpu = ([one[key] for one in replies[name]] for key in ("wall", "cpu"))
+        line["results"][name] = {**results.summary(wall, cpu, args.clock), **digested}
     first = workers[0].setup.name
     results.add_ratios(line, first)
     line["items"] = found[first]["items"]
@@ -128,7 +129,7 @@ def main() -> int:
                 plan = child.ask("plan")
             result = results.new("micro", args.setup)
             result["parameters"] = {
-                "rounds": args.rounds,
+                **cli.parameters(args),
                 "seed": args.seed,
                 "sizes": {**worker.DEFAULT_SIZES, **sizes},
             }
@@ -142,9 +143,7 @@ def main() -> int:
                 ]
                 for row in args.rows:
                     print(f"{row}...", file=sys.stderr, flush=True)
-                    line, problems = measure_row(
-                        row, workers, args.rounds, args.budget, loops
-                    )
+                    line, problems = measure_row(row, workers, args, loops)
                     result["rows"].append(line)
                     result["problems"] += problems
         except setups.SetupError as exc:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import fnmatch
 import hashlib
+import math
 import os
 import signal
 import subprocess
@@ -17,6 +18,8 @@ import time
 class Outcome:
     """One run of a command.
 
+    ``wall`` is the seconds that passed, ``cpu`` those that processors spent on
+    the command and the children it waited for.
     ``peak`` is what wait4 says: the resident memory, in bytes, of the largest
     *single* process among the command and the children it waited for.
     ``tree_peak`` is the proportional set size (shared pages counted once) of
@@ -24,7 +27,8 @@ class Outcome:
     for or not Linux.
     """
 
-    seconds: float
+    wall: float
+    cpu: float
     code: int
     peak: int | None
     tree_peak: int | None
@@ -61,8 +65,8 @@ def run(
         killer.daemon = True
         killer.start()
         watch = _Watch(child.pid) if sample else None
-        peak = _wait(child)
-        seconds = time.perf_counter() - start
+        cpu, peak = _wait(child)
+        wall = time.perf_counter() - start
         killer.cancel()
     made = hashlib.sha256(b"%d\n" % child.returncode)
     for path in streams:
@@ -70,17 +74,20 @@ def run(
     with open(streams[1], encoding="utf-8", errors="replace") as err_text:
         errors = err_text.read(2000).strip()
     tree_peak = watch.stop() if watch else None
-    return Outcome(seconds, child.returncode, peak, tree_peak, made.hexdigest(), errors)
+    return Outcome(
+        wall, cpu, child.returncode, peak, tree_peak, made.hexdigest(), errors
+    )
 
 
-def _wait(child: subprocess.Popen[bytes]) -> int | None:
-    """Wait for the child; answers its peak memory where the system tells it."""
+def _wait(child: subprocess.Popen[bytes]) -> tuple[float, int | None]:
+    """Wait for the child; answers processor time and peak memory, if told them."""
     if not hasattr(os, "wait4"):
         child.wait()
-        return None
+        return math.nan, None
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
-    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    cpu = usage.ru_utime + usage.ru_stime
+    return cpu, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _kill(pid: int) -> None:

@@ -26,8 +26,15 @@ from .setups import Setup
 FORMAT = 1
 
 
-def summary(times: Sequence[float]) -> dict[str, Any]:
-    """Median and spread (interquartile range / median) of one row's rounds."""
+def summary(
+    wall: Sequence[float], cpu: Sequence[float], clock: str = "wall"
+) -> dict[str, Any]:
+    """Median and spread (interquartile range / median) of one row's rounds.
+
+    ``clock`` says whether ``times``, on which all else rests, are those that
+    passed ("wall") or those that processors spent ("cpu").
+    """
+    times = cpu if clock == "cpu" else wall
     median = statistics.median(times)
     spread = 0.0
     if len(times) > 1:
@@ -35,6 +42,8 @@ def summary(times: Sequence[float]) -> dict[str, Any]:
         spread = (high - low) / median
     return {
         "times": [round(t, 7) for t in times],
+        "cpu": [round(t, 7) for t in cpu],
+        "wall": [round(t, 7) for t in wall],
         "median": median,
         "min": min(times),
         "spread": spread,
@@ -71,7 +80,7 @@ def load() -> list[float] | None:
 def noise_of(loops: Sequence[float], load_before: list[float] | None) -> dict[str, Any]:
     """The ``noise`` part of a result."""
     return {
-        "yardstick": summary(loops),
+        "yardstick": summary(loops, loops),
         "yardstick_worst": max(loops),
         "load_before": load_before,
         "load_after": load(),
@@ -204,6 +213,8 @@ def about(result: dict[str, Any]) -> str:
         rust = ", Rust" if setup["rust"] else ""
         python = f"Python {setup['python']}"
         parts.append(f"{setup['name']}: Mercurial {setup['mercurial']}{rust}, {python}")
+    if result["parameters"]["clock"] == "cpu":
+        parts.append("Times are processor time, not time passed")
     noise = result["noise"]
     loop = noise["yardstick"]
     repo = result["repository"]

@@ -241,18 +241,17 @@ class Bench:
         call, items = job.call, job.items
         before = counted()
         gc.collect()
+        cpu, wall = time.process_time(), time.perf_counter()
         if job.loop is not None:
-            start = time.perf_counter()
             job.loop(items)
-            seconds = time.perf_counter() - start
         else:
-            start = time.perf_counter()
             for item in items:
                 call(item)
-            seconds = time.perf_counter() - start
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         after = counted()
         return {
-            "seconds": seconds,
+            "wall": wall,
+            "cpu": cpu,
             "counted": {key: after[key] - before[key] for key in after},
         }
 

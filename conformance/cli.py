@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
+import dataclasses
 import itertools
 import json
 import pathlib
@@ -71,6 +72,7 @@ def parser() -> argparse.ArgumentParser:
         default=25000,
         help="first port for servers (default: 25000)",
     )
+    add("--user", help="run tests as this user (as root, many are skipped)")
     add("--list", action="store_true", help="print the test files and stop")
     add("--summary", action="store_true", help="print the summary of what ran and stop")
     add(
@@ -140,8 +142,10 @@ class Conformance:
         folder = self.state.folder / "extensions"
         package, self.code = extension.snapshot(options.extension.absolute(), folder)
         twin = extension.twin(package, folder)
-        self.fast = Setup(python, home / "bin" / "hg", tree, package, options.timeout)
-        self.base = Setup(python, home / "bin" / "hg", tree, twin, options.timeout)
+        self.fast = Setup(
+            python, home / "bin" / "hg", tree, package, options.timeout, options.user
+        )
+        self.base = dataclasses.replace(self.fast, extension=twin)
         self.paths = ((str(package), "$EXTENSION"), (str(twin), "$EXTENSION"))
         self.print_lock = threading.Lock()
 

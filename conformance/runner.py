@@ -8,8 +8,10 @@ import dataclasses
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 import time
+from typing import Any
 
 from .counts import Counts, read_report
 from .source import clear, run_tests_command
@@ -28,6 +30,7 @@ class Setup:
     tree: pathlib.Path
     extension: pathlib.Path
     timeout: int  # seconds, of one test
+    user: str | None = None  # run the tests as this one; needs root
 
 
 @dataclasses.dataclass
@@ -66,9 +69,14 @@ def run(setup: Setup, test: str, slot: pathlib.Path, port: int) -> Outcome:
         f"--extra-config-opt=fastrevlog.report={report}",
         test,
     ]
+    identity: dict[str, Any] = {}
+    if setup.user:
+        identity = {"user": setup.user, "extra_groups": []}
+        shutil.chown(output, setup.user)
     start = time.monotonic()
     done = subprocess.run(
         command,
+        **identity,
         cwd=setup.tree / "tests",
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -8,6 +8,8 @@ parse_index_v1: Any
 
 parsers: Any
 
+class _InnerRevlog: ...
+
 class revlog:
     __init__: Callable[..., None]
     _loadindex: Callable[..., Any]

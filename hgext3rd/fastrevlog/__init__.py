@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from mercurial import exthelper
+from mercurial import error, exthelper
 
 from . import metadata, settings
 
@@ -30,11 +30,23 @@ def _reposetup(ui: Any, repo: Any) -> None:
     if not repo.local():
         return
     if not ui.configbool(settings.SECTION, b'enabled'):
+        # another repository of this process may be served
+        settings.attach(repo, settings.OFF)
         return
-    from . import hooks
+    from . import fallback
 
-    hooks.install(ui)
-    hooks.attach(ui, repo)
+    if fallback.standing.aside is not None:
+        return
+    try:
+        from . import hooks
+
+        hooks.install(ui)
+        hooks.attach(ui, repo)
+    except error.Error:
+        # a setting that is none
+        raise
+    except Exception as exc:
+        fallback.stand_aside(ui, fallback.describe(exc))
 
 
 @eh.uisetup

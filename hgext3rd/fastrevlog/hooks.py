@@ -17,32 +17,40 @@ one (``hg version``) do not load the storage layer for our sake.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 from mercurial import mdiff, revlog, scmutil, util
 from mercurial.revlogutils import flagutil
 
-from . import accounting, eligibility, settings as settingsmod
+from . import accounting, eligibility, fallback, settings as settingsmod
 from .engine import caches, checking, compression, errors, index as indexmod
 from .surface import opening, pick
 
 KIND_NAMES = {1001: 'changelog', 1002: 'manifest', 1003: 'filelog'}
 KIND_MANIFEST = 1002
 KIND_FILELOG = 1003
-_SETTINGS = '_fastrevlog_settings'
+_SETTINGS = settingsmod.ATTRIBUTE
 _TEMPLATES = '_fastrevlog_templates'
 _INDEX_ERRORS = (ValueError, IndexError)
+_OPENING_ERRORS = (ValueError, IndexError, OSError)
 
 counters = accounting.counters
 _plain_classes: dict[type, bool] = {}
-_reading_classes: dict[type, bool] = {}
+_reading_classes: dict[type, int] = {}
+# how a class of revlog reads a revision: in a way of its own, as Mercurial's
+# revlog does, or so once the revision is known not to be filtered (repoview)
+CUSTOM, PLAIN, FILTERED = 0, 1, 2
 
 
 class State:
     """What is installed in this process."""
 
     generation: pick.Generation | str | None = None
+    # (where, name, Mercurial's, ours)
+    replaced: list[tuple[Any, str, Any, Any]] = []
     defaults = settingsmod.Settings()
 
 
@@ -56,7 +64,7 @@ def install(ui: Any) -> pick.Generation | str:
         apply(state.defaults)
         state.generation = found = pick.pick(revlog)
         if isinstance(found, str):
-            ui.debug(b'fastrevlog: stands aside: %s\n' % found.encode())
+            fallback.stand_aside(ui, found)
         else:
             _install(found)
     return state.generation
@@ -70,11 +78,10 @@ def apply(settings: settingsmod.Settings) -> None:
 
 def attach(ui: Any, repo: Any) -> None:
     """Let the revlogs of ``repo`` know the settings of its own configuration."""
-    svfs = getattr(repo, 'svfs', None)
-    if svfs is not None and hasattr(svfs, '__dict__'):
-        settings = settingsmod.load(ui)
-        svfs.__dict__[_SETTINGS] = settings
-        apply(settings)
+    settings = settingsmod.load(ui)
+    settingsmod.attach(repo, settings)
+    apply(settings)
+    fallback.standing.ui = ui
 
 
 def settings_of(opener: Any) -> settingsmod.Settings:
@@ -89,11 +96,34 @@ def settings_of(opener: Any) -> settingsmod.Settings:
 
 def _install(generation: pick.Generation) -> None:
     outer = revlog.revlog
-    outer.__init__ = _make_init(outer.__init__)
-    outer._loadindex = _make_loadindex(outer._loadindex)
-    outer._load_inner = _make_load_inner(outer._load_inner, generation)
-    outer._revisiondata = _make_revisiondata(outer._revisiondata, generation)
-    scmutil.parsers = _Parsers(scmutil.parsers)
+    load_inner = outer._load_inner
+    read = _make_revisiondata(outer._revisiondata, generation, load_inner)
+    # everything is made before anything is put in place: all or nothing
+    state.replaced = [
+        (outer, '__init__', outer.__init__, _make_init(outer.__init__)),
+        (outer, '_loadindex', outer._loadindex, _make_loadindex(outer._loadindex)),
+        (outer, '_load_inner', load_inner, _make_load_inner(load_inner, generation)),
+        (outer, '_revisiondata', outer._revisiondata, read),
+        (scmutil, 'parsers', scmutil.parsers, _Parsers(scmutil.parsers)),
+    ]
+    fallback.guard(generation.inner, revlog._InnerRevlog)
+    for holder, name, _theirs, ours in state.replaced:
+        setattr(holder, name, ours)
+
+
+@contextlib.contextmanager
+def taken_out() -> Iterator[None]:
+    """Within this context Mercurial is as it is without us.
+
+    For measurements, on revlogs that we do not serve.
+    """
+    for holder, name, theirs, _ours in state.replaced:
+        setattr(holder, name, theirs)
+    try:
+        yield
+    finally:
+        for holder, name, _theirs, ours in state.replaced:
+            setattr(holder, name, ours)
 
 
 class _Parsers:
@@ -122,36 +152,34 @@ def _make_init(orig: Any) -> Any:
     flagprocessors = flagutil.flagprocessors
     parse = revlog.parsers.parse_index2
 
-    def __init__(self: Any, opener: Any, target: Any, radix: bytes, **kw: Any) -> None:
+    def __init__(
+        self: Any, opener: Any, target: Any, radix: bytes, *args: Any, **kw: Any
+    ) -> None:
         if (
             target[0] != KIND_FILELOG
+            or args
             or kw.get('try_split')
             or self.__class__ is not outer
         ):
-            orig(self, opener, target, radix, **kw)
+            orig(self, opener, target, radix, *args, **kw)
             return
         # what else Mercurial was asked for decides which template fits
         key = (len(flagprocessors), *kw.items())
         try:
-            templates = opener.__dict__[_TEMPLATES]
-        except (KeyError, AttributeError):
-            templates = None
-        data = b''
-        if templates is not None and key in templates:
-            by_header, storage = templates[key]
+            shelf = opener.__dict__[_TEMPLATES].get(key)
+        except (AttributeError, KeyError, TypeError):
+            shelf = None
+        if shelf is not None and shelf.options is opener.options:
             try:
-                data = storage.read_whole(radix + b'.i')
-            except OSError:
-                data = b''
-            header = opening.header_of(data)
-            template = by_header.get(header)
-            if template is not None:
-                try:
+                data = shelf.storage.read_whole(radix + b'.i')
+                template = shelf.by_header.get(opening.header_of(data))
+                if template is not None:
                     template.open(self, target, radix, data)
                     counters.served['filelog'] += 1
                     return
-                except _INDEX_ERRORS:
-                    self.__dict__.clear()
+            except _OPENING_ERRORS:
+                # missing, damaged: Mercurial's own way, and its own words
+                self.__dict__.clear()
         orig(self, opener, target, radix, **kw)
         _learn(self, opener, key, parse)
 
@@ -162,12 +190,17 @@ def _learn(rl: Any, opener: Any, key: Any, parse: Any) -> None:
     """Take the file log that Mercurial has just opened as a template."""
     if rl._initempty or rl.uses_rust or not getattr(rl._inner, 'is_fastrevlog', 0):
         return
-    storage = rl._inner.storage
-    header = rl._format_flags | rl._format_version
-    template = opening.template_of(rl, header, storage, parse)
+    try:
+        hash(key)
+    except TypeError:
+        return
+    template = opening.template_of(rl, parse)
     if template is not None:
-        templates = opener.__dict__.setdefault(_TEMPLATES, {})
-        templates.setdefault(key, ({}, storage))[0][header] = template
+        shelves = opener.__dict__.setdefault(_TEMPLATES, {})
+        shelf = shelves.get(key)
+        if shelf is None or shelf.options is not opener.options:
+            shelf = shelves[key] = opening.Shelf(rl._inner.storage, opener.options)
+        shelf.by_header[rl._format_flags | rl._format_version] = template
 
 
 def _lru(size: int) -> Any:
@@ -203,43 +236,54 @@ def _parse_over_rust(rl: Any, loaded: Any) -> Any:
     return index, chunk_cache
 
 
+def refusal(rl: Any, index: Any) -> str | None:
+    """Why the revlog ``rl``, whose index was parsed, is left to Mercurial."""
+    if not settings_of(rl.opener).enabled:
+        return 'setting: fastrevlog.enabled'
+    if rl.uses_rust:
+        return 'rust: Mercurial runs its own Rust revlog'
+    storage = eligibility.storage_of(rl.opener)
+    if isinstance(storage, str):
+        return storage
+    reason = eligibility.revlog_refusal(rl, _plain_classes)
+    if reason is None and not hasattr(index, 'slicechunktodensity'):
+        return 'index: not the C index'
+    return reason
+
+
 def _make_load_inner(orig: Any, generation: pick.Generation) -> Any:
-    def _load_inner(self: Any, index: Any, chunk_cache: Any) -> None:
-        opener = self.opener
-        settings = settings_of(opener)
-        if not settings.enabled:
-            refusal = 'setting: fastrevlog.enabled'
-        elif self.uses_rust:
-            refusal = 'rust: Mercurial runs its own Rust revlog'
-        else:
-            storage = eligibility.storage_of(opener)
-            if isinstance(storage, str):
-                refusal = storage
-            else:
-                refusal = eligibility.revlog_refusal(self, _plain_classes)
-                if refusal is None and not hasattr(index, 'slicechunktodensity'):
-                    refusal = 'index: not the C index'
-        if refusal is not None:
-            counters.refuse(refusal)
-            orig(self, index, chunk_cache)
-            return
-        kind = self.target[0]
-        self._inner = inner = generation.inner(
-            storage,
+    def serve(rl: Any, index: Any, chunk_cache: Any) -> None:
+        kind = rl.target[0]
+        rl._inner = inner = generation.inner(
+            eligibility.storage_of(rl.opener),
             index,
-            self._indexfile,
-            self._datafile,
-            self._inline,
-            self.data_config,
-            self.delta_config,
-            self.feature_config,
-            settingsmod.read_options(self.data_config),
+            rl._indexfile,
+            rl._datafile,
+            rl._inline,
+            rl.data_config,
+            rl.delta_config,
+            rl.feature_config,
+            settingsmod.read_options(rl.data_config),
             chunk_cache,
             kind == KIND_FILELOG,
             _diff_function(kind),
         )
-        self.index = inner.index
+        rl.index = inner.index
         counters.served[KIND_NAMES.get(kind, 'filelog')] += 1
+
+    def _load_inner(self: Any, index: Any, chunk_cache: Any) -> None:
+        try:
+            reason = refusal(self, index)
+            if reason is None:
+                serve(self, index, chunk_cache)
+                return
+        except fallback.EXPECTED:
+            raise
+        except Exception as exc:
+            fallback.mishap(exc, self._indexfile)
+            reason = 'mishap'
+        counters.refuse(reason)
+        orig(self, index, chunk_cache)
 
     return _load_inner
 
@@ -250,22 +294,26 @@ def _diff_function(kind: int) -> Any:
     return getattr(mdiff, 'storage_diff', mdiff.textdiff)
 
 
-def _make_revisiondata(orig: Any, generation: pick.Generation) -> Any:
+def _make_revisiondata(orig: Any, generation: pick.Generation, load_inner: Any) -> Any:
     altering = 0xFFFF & ~generation.neutral_flags
+    expected = fallback.EXPECTED
     outer = revlog.revlog
     inner_class = generation.inner
     # a subclass that reads or checks differently keeps Mercurial's way
     customs = ('_rawtext', 'checkhash', 'hash', 'revision', 'rawdata', 'flags', 'node')
     plain = {name: getattr(outer, name) for name in customs}
 
-    def reads_plainly(cls: type) -> bool:
-        answer = all(
-            getattr(cls, name) is function
-            or getattr(getattr(cls, name), '__module__', '') == 'mercurial.repoview'
-            for name, function in plain.items()
-        )
-        _reading_classes[cls] = answer
-        return answer
+    def how_it_reads(cls: type) -> int:
+        how = PLAIN
+        for name, function in plain.items():
+            used = getattr(cls, name)
+            if used is not function:
+                if getattr(used, '__module__', '') != 'mercurial.repoview':
+                    how = CUSTOM
+                    break
+                how = FILTERED
+        _reading_classes[cls] = how
+        return how
 
     def _revisiondata(
         self: Any, nodeorrev: Any, raw: bool = False, validate: bool = True
@@ -273,18 +321,29 @@ def _make_revisiondata(orig: Any, generation: pick.Generation) -> Any:
         inner = self._inner
         if inner.__class__ is inner_class and validate:
             cls = self.__class__
-            plainly = _reading_classes.get(cls)
-            if plainly is None:
-                plainly = reads_plainly(cls)
-            if plainly:
+            how = _reading_classes.get(cls)
+            if how is None:
+                how = how_it_reads(cls)
+            if how:
                 cindex = inner.cindex
                 rev = nodeorrev
                 if rev.__class__ is not int:
                     rev = cindex.get_rev(nodeorrev)
-                if rev is not None and 0 <= rev < len(cindex):
+                if (
+                    rev is not None
+                    and 0 <= rev < len(cindex)
+                    and (how == PLAIN or rev not in self.filteredrevs)
+                ):
                     entry = cindex[rev]
                     if not entry[0] & altering:
-                        text = inner.checked_text(rev, entry)
+                        try:
+                            text = inner.checked_text(rev, entry)
+                        except expected:
+                            raise
+                        except Exception as exc:
+                            return fallback.read_by_mercurial(
+                                self, exc, load_inner, lambda: orig(self, rev, raw=raw)
+                            )
                         if text is not None:
                             return text
         # null, unknown, flagged, damaged: Mercurial's own way, and its own words

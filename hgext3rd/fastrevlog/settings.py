@@ -20,6 +20,10 @@ eh.configitem(SECTION, b'verify-workers', default=0)
 eh.configitem(SECTION, b'report', default=None)
 
 
+# where the settings of a repository hang, in the __dict__ of its store's opener
+ATTRIBUTE = '_fastrevlog_settings'
+
+
 class Settings(NamedTuple):
     """What the user asked for in ``[fastrevlog]``."""
 
@@ -27,6 +31,10 @@ class Settings(NamedTuple):
     over_rust: bool = False
     cache_memory: int = 64 << 20  # bytes
     collision_detection: bool = False
+    verify_workers: int = 0  # processes; 0: one for each core
+
+
+OFF = Settings(enabled=False)
 
 
 def load(ui: Any) -> Settings:
@@ -58,7 +66,25 @@ def load(ui: Any) -> Settings:
         ui.configbool(SECTION, b'over-rust'),
         memory,
         check == b'collision-detection',
+        verify_workers(ui),
     )
+
+
+def attach(repo: Any, settings: Settings) -> None:
+    """Let the revlogs of ``repo`` know what is asked for there."""
+    svfs = getattr(repo, 'svfs', None)
+    if hasattr(svfs, '__dict__'):
+        svfs.__dict__[ATTRIBUTE] = settings
+
+
+def verify_workers(ui: Any) -> int:
+    """How many worker processes `hg verify` shall use.  Raises ``ConfigError``."""
+    workers = ui.configint(SECTION, b'verify-workers')
+    if workers < 0:
+        raise error.ConfigError(
+            _(b'fastrevlog.verify-workers is %d, expected 0 or more') % workers
+        )
+    return workers
 
 
 def read_options(data_config: Any) -> Any:

@@ -17,7 +17,7 @@ from typing import Any
 from . import errors, vfs
 
 BLOCK = 65536  # bytes; reads are rounded to this
-AHEAD = 4 * BLOCK  # bytes read ahead of a sequential scan
+AHEAD = 4 * BLOCK  # bytes read ahead of a scan, in its direction
 _KEEP = 1 << 20  # bytes; a larger read is not remembered
 _FLUSH_AT = 1 << 20  # bytes
 _PREAD = getattr(os, 'pread', None)
@@ -108,10 +108,14 @@ class AppendHandle:
     locked, so the end of the file is where we left it.
     """
 
-    __slots__ = ('fp', '_end', '_pending', '_pending_size')
+    __slots__ = ('fp', '_after', '_end', '_pending', '_pending_size')
 
-    def __init__(self, fp: Any, end: int | None = None) -> None:
+    def __init__(
+        self, fp: Any, end: int | None = None, after: AppendHandle | None = None
+    ) -> None:
         self.fp = fp
+        # what has to reach the disk before this does
+        self._after = after
         if end is None:
             self._end = fp.seek(0, os.SEEK_END)
             if self._end is None:  # a wrapped file may not answer
@@ -135,6 +139,8 @@ class AppendHandle:
 
     def flush(self) -> None:
         if self._pending:
+            if self._after is not None:
+                self._after.flush()
             start = self._end - self._pending_size
             pending, self._pending = self._pending, []
             self._pending_size = 0
@@ -220,8 +226,10 @@ class RandomAccessFile:
             return self.window
         first = start - start % BLOCK
         last = end + BLOCK - end % BLOCK
-        if start >= window_end and first <= window_end:
+        if first <= window_end <= start:
             last += AHEAD
+        elif start < window_start <= last:
+            first = max(first - AHEAD, 0)
         data = self._pread(last - first, first)
         if first + len(data) < end:
             raise errors.short_read(

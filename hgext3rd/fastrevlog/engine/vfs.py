@@ -84,7 +84,9 @@ def _path_rule(opener: Any) -> tuple[Any, bytes]:
     while layer is not None:
         encode = getattr(layer, 'encode', None) or getattr(layer, '_filter', None)
         if encode is not None:
-            prefix = layer.base + b'/'
+            # 7.0 and 7.1: the base is known to the vfs below
+            base = getattr(layer, 'base', None) or layer.vfs.base
+            prefix = base + b'/'
             probe = b'data/Probe/.a%s.i' % (b'b' * 120)
             if prefix + encode(probe) == opener.join(probe):
                 return encode, prefix

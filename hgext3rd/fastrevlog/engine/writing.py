@@ -69,7 +69,7 @@ class Writer:
             if not inner.inline:
                 data = files.AppendHandle(self._open(inner.data_file), data_end)
                 transaction.add(inner.data_file, data_size)
-            index = self._open_index()
+            index = self._open_index(data)
             index_size = revs * inner.index.entry_size
             if inner.inline:
                 index_size += data_size
@@ -100,11 +100,12 @@ class Writer:
         except FileNotFoundError:
             return storage.open(name, b'w+', checkambig)
 
-    def _open_index(self) -> Any:
+    def _open_index(self, data: files.AppendHandle | None) -> Any:
         inner = self.inner
         if self.delayed is None:
             checkambig = inner.data_config.check_ambig
-            return files.AppendHandle(self._open(inner.index_file, checkambig))
+            fp = self._open(inner.index_file, checkambig)
+            return files.AppendHandle(fp, after=data)
         # nothing is written to the file, so its time stamp needs no care
         fp = self._open(inner.index_file)
         handle = files.DelayedHandle(fp, inner.storage.size(fp), self.delayed)
@@ -188,7 +189,8 @@ class Writer:
                 fp.write(b''.join(entries))
             inner.become_split()
             if reopen:
-                self._expose(self._open_index(), files.AppendHandle(new_data))
+                data = files.AppendHandle(new_data)
+                self._expose(self._open_index(data), data)
                 new_data = None
         finally:
             if new_data is not None:

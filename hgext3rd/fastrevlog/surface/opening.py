@@ -21,9 +21,6 @@ from ..engine import inner as innermod
 from ..engine import vfs
 
 _HEADER = struct.Struct('>I')
-FLAG_INLINE = 1 << 16
-FLAG_GENERALDELTA = 1 << 17
-
 # attributes that are made anew for each file log
 _PER_FILE = frozenset(
     'radix target index _inner _indexfile _datafile _chainbasecache '
@@ -65,7 +62,7 @@ class Template:
         'parse_arguments',
     )
 
-    def __init__(self, rl: Any, header: int, storage: vfs.StoreVFS, parse: Any) -> None:
+    def __init__(self, rl: Any, parse: Any) -> None:
         attributes = vars(rl)
         inner = rl._inner
         self.shared = {
@@ -76,13 +73,13 @@ class Template:
             for name in ('data_config', 'delta_config', 'feature_config')
         ]
         self.processors = dict(rl._flagprocessors)
-        self.inline = bool(header & FLAG_INLINE)
-        self.storage = storage
+        self.inline = inner.inline
+        self.storage = inner.storage
         self.new_inner = type(inner)
         self.read_options = inner.restorer.options
         self.diff = inner._diff
         self.parse = parse
-        arguments = [self.inline, bool(header & FLAG_GENERALDELTA)]
+        arguments = [self.inline, bool(rl.delta_config.general_delta)]
         delta_info = getattr(rl.delta_config, 'delta_info', None)
         self.parse_arguments = arguments + (
             [] if delta_info is None else [bool(delta_info)]
@@ -127,9 +124,19 @@ class Template:
         attributes['_flagprocessors'] = self.processors.copy()
 
 
-def template_of(
-    rl: Any, header: int, storage: vfs.StoreVFS, parse: Any
-) -> Template | None:
+class Shelf:
+    """The templates of one store, by index header, and what they rely on."""
+
+    __slots__ = ('storage', 'options', 'by_header')
+
+    def __init__(self, storage: vfs.StoreVFS, options: Any) -> None:
+        self.storage = storage
+        # replaced by Mercurial when the configuration of a store changes
+        self.options = options
+        self.by_header: dict[int, Template] = {}
+
+
+def template_of(rl: Any, parse: Any) -> Template | None:
     """A template from the file log ``rl`` that Mercurial has opened, or None."""
     if not isinstance(getattr(rl, '_inner', None), innermod.InnerRevlog):
         return None
@@ -140,7 +147,7 @@ def template_of(
     for name in ('data_config', 'delta_config', 'feature_config'):
         if not hasattr(getattr(rl, name, None), '__dict__'):
             return None
-    return Template(rl, header, storage, parse)
+    return Template(rl, parse)
 
 
 def header_of(data: bytes) -> int:

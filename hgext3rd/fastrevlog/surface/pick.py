@@ -53,16 +53,16 @@ def pick(revlog: Any) -> Generation | str:
             return 'unknown Mercurial: revlog.%s' % name
     if _arguments(getattr(stock, 'write_entry', None)) != _WRITE_ENTRY:
         return 'unknown Mercurial: write_entry'
-    shape = (
-        _arguments(getattr(stock, 'raw_text', None)),
-        _arguments(getattr(outer, '_revisiondata', None)),
-    )
+    read = _arguments(getattr(outer, '_revisiondata', None))
+    if read not in ('self nodeorrev raw', 'self nodeorrev raw validate'):
+        return 'unknown Mercurial: revlog._revisiondata'
+    raw_text = _arguments(getattr(stock, 'raw_text', None))
     inner: type[Any]
-    if shape == ('self node rev', 'self nodeorrev raw'):
+    if raw_text == 'self node rev':
         from . import hg70
 
         name, inner = '7.0', hg70.InnerRevlog
-    elif shape == ('self rev', 'self nodeorrev raw validate'):
+    elif raw_text == 'self rev':
         from . import hg72
 
         name, inner = '7.2', hg72.InnerRevlog

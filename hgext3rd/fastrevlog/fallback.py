@@ -1,0 +1,153 @@
+# Where something is not as we know it, Mercurial's own code does the work.
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Standing aside, and handing back.
+
+*Standing aside* is for a whole process: this Mercurial, or a part of us, does not
+look as expected, so nothing of ours is put in place.  One debug line says so.
+
+*Handing back* is for one revlog: something of ours failed while reading in a way
+that no repository, however damaged, should cause.  Mercurial's own inner revlog
+takes the place of ours, over the same index and files, and the user is told once
+how to report it.  A revlog that is being written, or that hides what it writes,
+keeps its inner revlog, because that is where the writes are; Mercurial's code is
+then made just for the one read.
+
+Damage, missing files, a full memory and the user's wish to stop are not trouble of
+ours (:data:`EXPECTED`): they go to the caller as they would without us.
+
+Nothing here costs anything while all is well.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, Callable
+
+from mercurial import error
+from mercurial.i18n import _
+
+from . import accounting, metadata
+
+# what reading may raise without anything being wrong with fastrevlog
+EXPECTED = (error.Error, error.ProgrammingError, OSError, MemoryError)
+
+# the methods of an inner revlog that read, and that Mercurial calls by themselves
+READS = ('raw_text', '_chunk', '_chunks', 'rev_diff', 'get_segment_for_revs')
+
+
+class Standing:
+    """How this process stands: why aside, and whom to tell about trouble."""
+
+    aside: str | None = None
+    told = False
+    ui: Any = None
+
+
+standing = Standing()
+
+
+def stand_aside(ui: Any, why: str) -> None:
+    """Nothing of ours is in place, because of ``why``; say so in a debug line."""
+    standing.aside = why
+    ui.debug(b'fastrevlog: stands aside: %s\n' % why.encode('utf-8', 'replace'))
+
+
+def describe(exc: BaseException) -> str:
+    """An unexpected exception in a few words."""
+    words = ' '.join(str(exc).split())
+    name = type(exc).__name__
+    return '%s: %s' % (name, words[:160]) if words else name
+
+
+def mishap(exc: Exception, name: bytes) -> None:
+    """Count an unexpected exception about the revlog ``name``; tell the user once."""
+    what = describe(exc)
+    accounting.counters.mishap(what)
+    ui = standing.ui
+    if standing.told or ui is None:
+        return
+    standing.told = True
+    ui.warn(
+        _(
+            b'warning: fastrevlog failed to read %s (%s);'
+            b" Mercurial's own code reads it instead\n"
+            b"(what you get is right; please report this with the output of 'hg"
+            b" debug::fastrevlog': %s)\n"
+        )
+        % (name, what.encode('utf-8', 'replace'), metadata.buglink)
+    )
+    ui.traceback((type(exc), exc, exc.__traceback__))
+
+
+def read_by_mercurial(
+    rl: Any, exc: Exception, load_inner: Callable[..., None], read: Callable[[], Any]
+) -> Any:
+    """The answer of ``read`` through Mercurial's own code, after ours raised ``exc``.
+
+    ``load_inner`` is Mercurial's ``revlog._load_inner``.  The revlog ``rl`` stays
+    with Mercurial's code if that is safe, and if that code fares better: what
+    fails there as well is not for us to report.
+    """
+    inner, index = rl._inner, rl.index
+    if not (inner.is_writing or inner.is_delaying):
+        load_inner(rl, inner.cindex, None)
+    try:
+        answer = read()
+    except Exception:
+        rl._inner, rl.index = inner, index
+        raise
+    mishap(exc, inner.index_file)
+    return answer
+
+
+def guard(inner_class: type, stock_class: type) -> None:
+    """Let the reading methods of ``inner_class`` fall back on ``stock_class``."""
+    for name in READS:
+        method = getattr(inner_class, name, None)
+        if method is not None and hasattr(stock_class, name):
+            setattr(inner_class, name, _guarded(method, name, stock_class))
+
+
+def _guarded(
+    method: Callable[..., Any], name: str, stock_class: type
+) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def read(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(self, *args, **kwargs)
+        except EXPECTED:
+            raise
+        except Exception as exc:
+            stock = _stock_inner(self, stock_class)
+            answer = getattr(stock, name)(*args, **kwargs)
+            mishap(exc, self.index_file)
+            return answer
+
+    return read
+
+
+def _stock_inner(inner: Any, stock_class: Any) -> Any:
+    """Mercurial's inner revlog over the index and files of ours, for reading."""
+    handle = inner.datafile.writing_handle
+    if handle is not None:
+        handle.flush()
+    known = {
+        'opener': inner.opener,
+        'target': (0, inner.index_file),
+        'index': inner.cindex,
+        'index_file': inner.index_file,
+        'data_file': inner.data_file,
+        'sidedata_file': None,
+        'inline': inner.inline,
+        'data_config': inner.data_config,
+        'delta_config': inner.delta_config,
+        'feature_config': inner.feature_config,
+        'chunk_cache': None,
+        'default_compression_header': None,
+    }
+    code = stock_class.__init__.__code__
+    names = code.co_varnames[1 : code.co_argcount]
+    stock = stock_class(**{name: known[name] for name in names})
+    # else chosen by the target, which our inner revlog does not know
+    stock._diff_fn = inner._diff
+    return stock

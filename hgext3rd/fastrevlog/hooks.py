@@ -180,6 +180,11 @@ def _make_init(orig: Any) -> Any:
             except _OPENING_ERRORS:
                 # missing, damaged: Mercurial's own way, and its own words
                 self.__dict__.clear()
+            except fallback.EXPECTED:
+                raise
+            except Exception as exc:
+                self.__dict__.clear()
+                fallback.mishap(exc, radix + b'.i')
         orig(self, opener, target, radix, **kw)
         _learn(self, opener, key, parse)
 

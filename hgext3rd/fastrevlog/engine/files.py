@@ -93,6 +93,9 @@ class DelayedHandle:
     def flush(self) -> None:
         """Nothing reaches the disk before the delay ends."""
 
+    def discard(self) -> None:
+        """The buffer belongs to the inner revlog, which decides about it."""
+
     @property
     def closed(self) -> bool:
         return self.fp.closed
@@ -141,13 +144,17 @@ class AppendHandle:
         if self._pending:
             if self._after is not None:
                 self._after.flush()
-            start = self._end - self._pending_size
-            pending, self._pending = self._pending, []
-            self._pending_size = 0
             # reads may have moved the position
-            self.fp.seek(start, os.SEEK_SET)
-            self.fp.write(b''.join(pending))
+            self.fp.seek(self._end - self._pending_size, os.SEEK_SET)
+            self.fp.write(b''.join(self._pending))
             self.fp.flush()
+            # only now: after a failure (a full disk) it is still to be written
+            self.discard()
+
+    def discard(self) -> None:
+        """Forget what is pending."""
+        self._pending = []
+        self._pending_size = 0
 
     def pread(self, length: int, offset: int) -> bytes:
         """Up to ``length`` bytes from ``offset``, what is pending included."""
@@ -165,6 +172,7 @@ class AppendHandle:
         try:
             self.flush()
         finally:
+            self.discard()
             self.fp.close()
 
 
@@ -226,7 +234,8 @@ class RandomAccessFile:
             return self.window
         first = start - start % BLOCK
         last = end + BLOCK - end % BLOCK
-        if first <= window_end <= start:
+        if window_start <= start and first <= window_end:
+            # mostly a range that begins in the window and ends behind it
             last += AHEAD
         elif start < window_start <= last:
             first = max(first - AHEAD, 0)

@@ -85,6 +85,11 @@ class Writer:
             try:
                 if data is not None:
                     data.close()
+            except BaseException:
+                # no index entry may refer to data that are not there
+                if index is not None:
+                    index.discard()
+                raise
             finally:
                 if index is not None:
                     index.close()

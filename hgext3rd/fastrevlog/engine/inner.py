@@ -10,8 +10,7 @@ are added in ``surface/``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from typing import Any, Callable
 
 from . import caches, checking, compression, counting, errors, files
@@ -20,6 +19,7 @@ from . import writing as writingmod
 
 NULL_REV = -1
 NULL_NODE = checking.NULL_NODE
+_ALTERING = checking.ALTERING_FLAGS
 _keep = caches.budget.keep
 _budget = caches.budget
 _by_node = caches.texts_by_node
@@ -56,7 +56,7 @@ class InnerRevlog:
         self.storage = storage
         self.cindex = cindex
         self.index = index.IndexProxy(cindex)
-        self.index_file = index_file
+        self._index_file = index_file
         self.data_file = data_file
         self.data_config = data_config
         self.delta_config = delta_config
@@ -70,6 +70,7 @@ class InnerRevlog:
             cindex, self.datafile, inline, data_file, read_options
         )
         self._writer: writingmod.Writer | None = None
+        self._engine: Any = None
 
     def __len__(self) -> int:
         return len(self.cindex)
@@ -85,6 +86,17 @@ class InnerRevlog:
     def opener(self, opener: Any) -> None:
         self.storage = vfs.StoreVFS(opener, self.storage.direct)
         self.datafile.storage = self.storage
+
+    @property
+    def index_file(self) -> bytes:
+        """The index file in use; Mercurial sets it when a split ends."""
+        return self._index_file
+
+    @index_file.setter
+    def index_file(self, name: bytes) -> None:
+        self._index_file = name
+        if self.restorer.inline:
+            self.datafile.name = name
 
     @property
     def inline(self) -> bool:
@@ -164,10 +176,12 @@ class InnerRevlog:
                     return shared
                 # the usual next base: was it restored through another object?
                 if base != rev and base >= 0 and base not in restorer.texts:
-                    base_node = self.cindex[base][7]
-                    shared = _by_node.get(base_node)
-                    if shared is not None:
-                        restorer.texts[base] = (base_node, shared, True)
+                    below = self.cindex[base]
+                    shared = _by_node.get(below[7])
+                    # of a censored revision, say, another text is stored
+                    if shared is not None and not below[0] & _ALTERING:
+                        held = (below[7], shared, True)
+                        _keep(restorer.texts, base, held, len(shared))
             if base == rev:
                 text = restorer.full_text(rev, entry)
             else:
@@ -306,14 +320,12 @@ class InnerRevlog:
     @property
     def _compressor(self) -> Any:
         # made at first use; contrib/perf.py puts others in its place
-        compressor = self.__dict__.get('_engine')
-        if compressor is None:
+        if self._engine is None:
             config = self.feature_config
-            compressor = compression.revlog_compressor(
+            self._engine = compression.revlog_compressor(
                 config.compression_engine, config.compression_engine_options
             )
-            self._engine = compressor
-        return compressor
+        return self._engine
 
     @_compressor.setter
     def _compressor(self, compressor: Any) -> None:
@@ -340,20 +352,17 @@ class InnerRevlog:
     @property
     def canonical_index_file(self) -> bytes:
         """The index file that counts, also while writes are diverted."""
-        if self._writer is None:
-            return self.index_file
-        return self._writer.canonical_index_file
+        writer = self._writer
+        return self.index_file if writer is None else writer.canonical_index_file
 
-    @contextmanager
     def writing(
         self,
         transaction: Any,
         data_end: int | None = None,
         sidedata_end: int | None = None,
-    ) -> Iterator[None]:
+    ) -> Any:
         """A context in which revisions can be added; nests."""
-        with self.writer.writing(transaction, data_end):
-            yield
+        return self.writer.writing(transaction, data_end)
 
     def write_entry(
         self,

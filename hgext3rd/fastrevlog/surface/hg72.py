@@ -18,8 +18,11 @@ class InnerRevlog(inner.InnerRevlog):
         return rev, text, checked
 
     def cache_revision_text(self, rev: int, data: bytes, validated: bool) -> None:
-        """Remember the raw text of ``rev``."""
-        self.keep_text(rev, data, validated)
+        """Remember the raw text of ``rev``, as one to be checked when it is read.
+
+        Mercurial says ``validated`` also where it was told not to check.
+        """
+        self.keep_text(rev, data, False)
 
     def get_cached_text(self, rev: int) -> tuple[int, bytes, bool] | None:
         """``(rev, raw text, was it checked)``, or None if it is not cached."""

@@ -11,6 +11,7 @@ one (``hg version``) do not load the storage layer for our sake.
 - ``revlog._load_inner``: swap in our inner revlog and the proxied index.
 - ``revlog._revisiondata``: the reading of a text from end to end, without the
   general machinery where no flag alters the text.
+- ``context.basectx.diff``: see :mod:`.diffing`.
 - ``scmutil.parsers``: the node tree in ``shortesthexnodeidprefix`` is made from
   the C index, which it recognises by type.
 """
@@ -22,10 +23,10 @@ import functools
 from collections.abc import Iterator
 from typing import Any
 
-from mercurial import mdiff, revlog, scmutil, util
+from mercurial import context, mdiff, revlog, scmutil, util
 from mercurial.revlogutils import flagutil
 
-from . import accounting, eligibility, fallback, settings as settingsmod
+from . import accounting, diffing, eligibility, fallback, settings as settingsmod
 from .engine import caches, checking, compression, errors, index as indexmod
 from .surface import opening, pick
 
@@ -97,6 +98,7 @@ def settings_of(opener: Any) -> settingsmod.Settings:
 def _install(generation: pick.Generation) -> None:
     outer = revlog.revlog
     load_inner = outer._load_inner
+    basediff = context.basectx.diff
     read = _make_revisiondata(outer._revisiondata, generation, load_inner)
     # everything is made before anything is put in place: all or nothing
     state.replaced = [
@@ -105,6 +107,7 @@ def _install(generation: pick.Generation) -> None:
         (outer, '_load_inner', load_inner, _make_load_inner(load_inner, generation)),
         (outer, '_revisiondata', outer._revisiondata, read),
         (scmutil, 'parsers', scmutil.parsers, _Parsers(scmutil.parsers)),
+        (context.basectx, 'diff', basediff, diffing.make_diff(basediff)),
     ]
     fallback.guard(generation.inner, revlog._InnerRevlog)
     for holder, name, _theirs, ours in state.replaced:

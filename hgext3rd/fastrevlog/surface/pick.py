@@ -30,7 +30,8 @@ class Generation(NamedTuple):
     neutral_flags: int
 
 
-def _arguments(function: Any) -> str:
+def arguments_of(function: Any) -> str:
+    """The names of a Python function's positional arguments, joined by spaces."""
     code = getattr(function, '__code__', None)
     if code is None:
         return ''
@@ -49,14 +50,14 @@ def pick(revlog: Any) -> Generation | str:
         'checkhash': 'self text node p1 p2 rev',
     }
     for name, arguments in expected.items():
-        if _arguments(getattr(outer, name, None)) != arguments:
+        if arguments_of(getattr(outer, name, None)) != arguments:
             return 'unknown Mercurial: revlog.%s' % name
-    if _arguments(getattr(stock, 'write_entry', None)) != _WRITE_ENTRY:
+    if arguments_of(getattr(stock, 'write_entry', None)) != _WRITE_ENTRY:
         return 'unknown Mercurial: write_entry'
-    read = _arguments(getattr(outer, '_revisiondata', None))
+    read = arguments_of(getattr(outer, '_revisiondata', None))
     if read not in ('self nodeorrev raw', 'self nodeorrev raw validate'):
         return 'unknown Mercurial: revlog._revisiondata'
-    raw_text = _arguments(getattr(stock, 'raw_text', None))
+    raw_text = arguments_of(getattr(stock, 'raw_text', None))
     inner: type[Any]
     if raw_text == 'self node rev':
         from . import hg70

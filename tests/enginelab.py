@@ -10,12 +10,13 @@ Nothing of Mercurial is patched, but for tests that ask for :func:`installed`.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import random
 from collections.abc import Iterator
 from typing import Any
 
-from mercurial import configitems, revlog
+from mercurial import configitems, revlog, store
 from mercurial import ui as uimod
 from mercurial import vfs as vfsmod
 from mercurial.revlogutils import constants
@@ -75,6 +76,18 @@ def opener(
     }
     if general_delta:
         made.options[b"generaldelta"] = True
+    return made
+
+
+def store_opener(folder: Any, encoding: str = "dotencode") -> Any:
+    """The opener of a store with an fncache: dotencode, hybrid or plain."""
+    if hasattr(store, "Encoding"):
+        how = store.Encoding[encoding.upper()]
+    else:
+        how = encoding == "dotencode"
+    folder = folder if isinstance(folder, bytes) else os.fsencode(folder)
+    made = store.fncachestore(folder, vfsmod.vfs, how).vfs
+    made.options = opener(folder).options
     return made
 
 
@@ -240,7 +253,7 @@ def built(where: Any, seed: int = 1, count: int = 60, **kw: Any) -> list[bytes]:
 
 def raw(inner: Any, rev: int) -> bytes:
     """The raw text of ``rev`` as either generation's inner revlog gives it."""
-    code = type(inner).raw_text.__code__
+    code = inspect.unwrap(type(inner).raw_text).__code__
     if code.co_argcount == 3:
         return inner.raw_text(inner.index[rev][7], rev)
     return inner.raw_text(rev)[1]

@@ -32,10 +32,12 @@ UNLIMITED = 0x7FFFFFFF  # bytes; the largest revision a v1 index can hold
 _zlib_decompress = zlib.decompress
 # deflate cannot expand beyond this factor, so short chunks need no bounded call
 _ZLIB_MAX_RATIO = 1032
+# bytes; what so much of a zstd frame may expand to (32 MiB) is always affordable
+_SLICE = 1024
 _LEVELS = {b'zlib': (0, 9), b'zstd': (0, 22)}
 
 
-def _zstd_module() -> Any:
+def zstd_module() -> Any:
     # Mercurial's own copy, where it has one, is loaded in any case; the
     # zstandard package serves a Mercurial that was built without
     try:
@@ -53,7 +55,7 @@ class _PerThread(threading.local):
     """zstd contexts must not be shared between threads (hgweb has several)."""
 
     def __init__(self) -> None:
-        module = _zstd_module()
+        module = zstd_module()
         self.content_size: Callable[[Any], int] = module.frame_content_size
         self.error: type[Exception] = module.ZstdError
         self.decompressor = module.ZstdDecompressor()
@@ -107,7 +109,7 @@ def decompress(chunk: Any, limit: int) -> Any:
     if head == ZSTD:
         z = _zstd or zstd()
         try:
-            if 0 <= z.content_size(chunk) <= limit:
+            if 0 < z.content_size(chunk) <= limit:
                 return z.decompress(chunk)
         except (z.error, MemoryError) as exc:
             raise BadChunk(exc) from None
@@ -134,18 +136,21 @@ def _decompress_zstd_stream(chunk: Any, limit: int) -> bytes:
     z = zstd()
     pieces = []
     got = 0
+    view = memoryview(chunk)
     try:
         if z.content_size(chunk) > limit:
             raise _too_large(limit)
-        with z.decompressor.stream_reader(chunk) as reader:
-            while True:
-                piece = reader.read(min(1 << 20, limit + 1 - got))
-                if not piece:
-                    break
-                got += len(piece)
-                if got > limit:
-                    raise _too_large(limit)
-                pieces.append(piece)
+        stream = z.decompressor.decompressobj()
+        for at in range(0, len(view), _SLICE):
+            piece = stream.decompress(view[at : at + _SLICE])
+            got += len(piece)
+            if got > limit:
+                raise _too_large(limit)
+            pieces.append(piece)
+            if stream.eof:
+                break
+        else:
+            raise BadChunk(b'the frame is cut off')
     except (z.error, MemoryError) as exc:
         raise BadChunk(exc) from None
     return b''.join(pieces)

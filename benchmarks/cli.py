@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 
 from . import plot, results, setups
@@ -70,17 +71,38 @@ def parameters(args: argparse.Namespace) -> dict[str, Any]:
     return {key: getattr(args, key) for key in ("rounds", "budget", "clock")}
 
 
-def finish(result: dict[str, Any], args: argparse.Namespace) -> int:
-    """Write what was asked for, print the table; answers the exit code.
+class Record:
+    """A result as it grows; what is done is on disk after each row."""
+
+    def __init__(self, result: dict[str, Any], args: argparse.Namespace) -> None:
+        self._result = result
+        self._args = args
+        self._load = results.load()
+        self.loops: list[float] = []
+
+    def begin(self, row: str) -> None:
+        """Say what is being measured."""
+        print(f"{row}...", file=sys.stderr, flush=True)
+
+    def add(self, row: dict[str, Any], problems: list[str]) -> None:
+        """Add a row, and write the files that were asked for."""
+        args, result = self._args, self._result
+        result["rows"].append(row)
+        result["problems"] += problems
+        result["noise"] = results.noise_of(self.loops, self._load)
+        if args.json:
+            results.write_json(result, args.json)
+        for path, make in ((args.markdown, results.markdown), (args.svg, plot.svg)):
+            if path:
+                with open(path, "w", encoding="utf-8") as out:
+                    out.write(make(result))
+
+
+def finish(result: dict[str, Any]) -> int:
+    """Print the table and the problems; answers the exit code.
 
     The code is 1 if there is a reason not to believe the figures.
     """
-    if args.json:
-        results.write_json(result, args.json)
-    for path, make in ((args.markdown, results.markdown), (args.svg, plot.svg)):
-        if path:
-            with open(path, "w", encoding="utf-8") as out:
-                out.write(make(result))
     print(results.text(result), end="")
     for problem in result["problems"]:
         print(f"PROBLEM: {problem}")

@@ -20,6 +20,7 @@ import os
 import pathlib
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -27,7 +28,7 @@ from typing import Any
 
 from conformance import counts
 
-from . import cli, processes, results, setups
+from . import cli, processes, results, setups, subrepos
 from .client import Worker
 from .command_rows import BUNDLE, ROWS, Plan, Row
 from .setups import Setup, SetupError
@@ -57,13 +58,9 @@ class Home:
         self.report = pathlib.Path(folder) / "report"
         self.out = os.path.join(folder, "out")
 
-    def fill(self, repo: str) -> None:
+    def fill(self, base: str) -> None:
         """Copy the repository and warm its caches; raises SetupError."""
-        if os.path.exists(os.path.join(repo, ".hg", "sharedpath")):
-            raise SetupError(f"{repo} is a share: name the repository it shares")
-        drop = shutil.ignore_patterns("dirstate*", "*lock", "undo*", "cache", "wcache")
-        copy = os.path.join(self.folder, "repo", ".hg")
-        shutil.copytree(os.path.join(repo, ".hg"), copy, symlinks=True, ignore=drop)
+        shutil.copytree(base, os.path.join(self.folder, "repo"), symlinks=True)
         self.untimed("debugupdatecaches")
 
     def line(self, args: list[str], *, report: bool = False) -> list[str]:
@@ -206,14 +203,27 @@ class Measuring:
         return line
 
 
+def copy_base(repo: str, base: str, setup: Setup, env: dict[str, str]) -> None:
+    """Copy what the set-ups start from: history alone.  Raises SetupError."""
+    if os.path.exists(os.path.join(repo, ".hg", "sharedpath")):
+        raise SetupError(f"{repo} is a share: name the repository it shares")
+    drop = shutil.ignore_patterns("dirstate*", "*lock", "undo*", "cache", "wcache")
+    source, target = os.path.join(repo, ".hg"), os.path.join(base, ".hg")
+    try:
+        shutil.copytree(source, target, symlinks=True, ignore=drop)
+        line = setups.script_line(setup, subrepos.__file__)
+        subprocess.run(line, env=env, check=True, input=os.fsencode(base))
+    except (OSError, shutil.Error, subprocess.CalledProcessError) as exc:
+        raise SetupError(f"{repo} could not be copied: {exc}") from exc
+
+
 def measure(args: argparse.Namespace, work: str) -> dict[str, Any]:
     """The whole run; answers the result.  Raises SetupError."""
-    load = results.load()
-    loops: list[float] = []
     env = setups.environment(setups.write_hgrc(work))
     setups.inspect_all(args.setup, env)
-    repo = os.path.abspath(args.repo)
-    with Worker(args.setup[0], repo, env) as child:
+    base = os.path.join(work, "base")
+    copy_base(os.path.abspath(args.repo), base, args.setup[0], env)
+    with Worker(args.setup[0], base, env) as child:
         plan = child.ask("plan")
     if plan["annotate"] is None and "annotate" in args.rows:
         args.rows.remove("annotate")
@@ -221,20 +231,20 @@ def measure(args: argparse.Namespace, work: str) -> dict[str, Any]:
     result["parameters"] = cli.parameters(args)
     result["repository"] = {k: v for k, v in plan.items() if k != "files"}
     homes = []
-    for setup in args.setup:
-        home = Home(setup, os.path.join(work, setup.name), env)
+    for n, setup in enumerate(args.setup):
+        home = Home(setup, os.path.join(work, f"{n}"), env)
         os.mkdir(home.folder)
-        home.fill(repo)
+        home.fill(base)
         homes.append(home)
+    shutil.rmtree(base)
     if "unbundle" in args.rows:
         homes[0].untimed("bundle", "--all", "-t", "none-v2", BUNDLE)
+    record = cli.Record(result, args)
     for name in args.rows:
-        print(f"{name}...", file=sys.stderr, flush=True)
+        record.begin(name)
         measuring = Measuring(ROWS[name], homes, plan, args.timeout)
-        measuring.measure(args, loops)
-        result["rows"].append(measuring.line(args.clock))
-        result["problems"] += measuring.problems
-    result["noise"] = results.noise_of(loops, load)
+        measuring.measure(args, record.loops)
+        record.add(measuring.line(args.clock), measuring.problems)
     return result
 
 
@@ -246,7 +256,7 @@ def main() -> int:
             result = measure(args, work)
     except SetupError as exc:
         sys.exit(f"commands: {exc}")
-    return cli.finish(result, args)
+    return cli.finish(result)
 
 
 if __name__ == "__main__":

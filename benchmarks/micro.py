@@ -119,8 +119,6 @@ def main() -> int:
     args = parser.parse_args()
     sizes = parse_sizes(parser, args.size)
     repo = os.path.abspath(args.repo)
-    load = results.load()
-    loops: list[float] = []
     with tempfile.TemporaryDirectory(prefix="micro-") as scratch:
         env = setups.environment(setups.write_hgrc(scratch))
         try:
@@ -141,15 +139,13 @@ def main() -> int:
                     )
                     for s in args.setup
                 ]
+                record = cli.Record(result, args)
                 for row in args.rows:
-                    print(f"{row}...", file=sys.stderr, flush=True)
-                    line, problems = measure_row(row, workers, args, loops)
-                    result["rows"].append(line)
-                    result["problems"] += problems
+                    record.begin(row)
+                    record.add(*measure_row(row, workers, args, record.loops))
         except setups.SetupError as exc:
             sys.exit(f"micro: {exc}")
-    result["noise"] = results.noise_of(loops, load)
-    return cli.finish(result, args)
+    return cli.finish(result)
 
 
 if __name__ == "__main__":

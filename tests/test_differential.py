@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 import pytest
-
 import scenarios
-from scenarios import running, snapshot
-from scenarios.world import Divergence, Report, World, play_twice
+from scenarios import running
+from scenarios.world import Report, play_twice
 
 SCENARIOS = scenarios.load()
 
@@ -42,16 +41,20 @@ def check_service(known: scenarios.Scenario, report: Report) -> None:
         assert not report.lines
         return
     assert report.lines, "no report: the extension was not there"
-    missing = known.kinds - set(kind for kind, count in report.served.items() if count)
+    assert not report.mishaps, "fastrevlog failed, and Mercurial's code took over"
+    missing = known.kinds - {kind for kind, count in report.served.items() if count}
     assert not missing, f"not served: {sorted(missing)}; refused {dict(report.refused)}"
     if known.kinds:
         assert report.texts > 0
     if known.writes:
         assert report.entries > 0
+    assert known.kinds or report.refused, "neither served nor refused"
+    allowed = [word.rstrip("?") for word in known.refuses]
     for reason in report.refused:
-        assert any(word in reason for word in known.refuses), f"refused: {reason}"
+        assert any(word in reason for word in allowed), f"refused: {reason}"
     for word in known.refuses:
-        assert any(word in reason for reason in report.refused), f"not refused: {word}"
+        seen = any(word in reason for reason in report.refused)
+        assert seen or word.endswith("?"), f"not refused: {word}"
 
 
 @pytest.mark.parametrize("name", sorted(SCENARIOS))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable, Dict, FrozenSet, Tuple
+from typing import TYPE_CHECKING, Callable
 
 if TYPE_CHECKING:
     from .world import World
@@ -35,28 +35,30 @@ class Scenario:
     """What to play, with which configuration, and what proves the service."""
 
     name: str
-    play: Callable[["World"], None]
+    play: Callable[[World], None]
     rc: str
-    kinds: FrozenSet[str]  # revlog kinds that must have been served
+    kinds: frozenset[str]  # revlog kinds that must have been served
     writes: bool  # whether revisions must have been appended by fastrevlog
-    refuses: Tuple[str, ...]  # words that a refusal may contain; () for no refusals
-    since: Tuple[int, ...]  # the first Mercurial that can play it
+    # Words that refusals contain, each of which must be seen; with a question mark
+    # at the end: may be seen, on some versions of Mercurial.
+    refuses: tuple[str, ...]
+    since: tuple[int, ...]  # the first Mercurial that can play it
 
 
-REGISTRY: Dict[str, Scenario] = {}
+REGISTRY: dict[str, Scenario] = {}
 
 
 def scenario(
     rc: str = "",
-    kinds: FrozenSet[str] = EVERY_KIND,
+    kinds: frozenset[str] = EVERY_KIND,
     writes: bool = True,
-    refuses: Tuple[str, ...] = (),
-    since: Tuple[int, ...] = (7, 0),
+    refuses: tuple[str, ...] = (),
+    since: tuple[int, ...] = (7, 0),
     name: str = "",
-) -> Callable[[Callable[["World"], None]], Callable[["World"], None]]:
+) -> Callable[[Callable[[World], None]], Callable[[World], None]]:
     """Register a scenario; see `Scenario` for the arguments."""
 
-    def register(play: Callable[["World"], None]) -> Callable[["World"], None]:
+    def register(play: Callable[[World], None]) -> Callable[[World], None]:
         known = name or play.__name__
         if known in REGISTRY:
             raise ValueError("two scenarios are called " + known)
@@ -66,7 +68,7 @@ def scenario(
     return register
 
 
-def load() -> Dict[str, Scenario]:
+def load() -> dict[str, Scenario]:
     """All scenarios by name."""
     for module in MODULES:
         importlib.import_module("." + module, __name__)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import struct
 import subprocess
-from typing import List, Tuple
 
 
 class CommandServer:
@@ -23,7 +22,7 @@ class CommandServer:
         if channel != b"o":
             raise AssertionError(f"the command server began with channel {channel!r}")
 
-    def _frame(self) -> Tuple[bytes, bytes]:
+    def _frame(self) -> tuple[bytes, bytes]:
         assert self.process.stdout
         header = self.process.stdout.read(5)
         if len(header) < 5:
@@ -33,7 +32,7 @@ class CommandServer:
             return channel, b""
         return channel, self.process.stdout.read(length)
 
-    def run(self, args: List[str]) -> Tuple[int, bytes, bytes]:
+    def run(self, args: list[str]) -> tuple[int, bytes, bytes]:
         """Run one command: exit code, output, errors."""
         assert self.process.stdin
         joined = b"\0".join(arg.encode("utf-8") for arg in args)

@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
-from typing import Optional
-
 from . import scenario
 from .world import World
 
@@ -39,9 +37,7 @@ def history(w: World, repo: str = "repo") -> None:
     w.hg("tag v1", repo=repo)
 
 
-def look(
-    w: World, repo: str = "repo", more: str = "", code: Optional[int] = 0
-) -> None:
+def look(w: World, repo: str = "repo", more: str = "", code: int | None = 0) -> None:
     """Read everything back, in a few commands."""
     w.hg(f"log -p -r 'all()' --debug {more}", repo=repo, code=code)
     w.hg(f"verify {more}", repo=repo, code=code)
@@ -195,7 +191,16 @@ def empty_things(w: World) -> None:
 def first_bytes(w: World) -> None:
     """Texts that begin like chunk headers, and other texts hard to store."""
     w.init()
-    starts = [b"\0", b"u", b"x", b"\x28", b"\x1f\x8b", b"\1\n", b"\1\ncopy: x\n\1\n", b"\n"]
+    starts = [
+        b"\0",
+        b"u",
+        b"x",
+        b"\x28",
+        b"\x1f\x8b",
+        b"\1\n",
+        b"\1\ncopy: x\n\1\n",
+        b"\n",
+    ]
     for size, step in ((0, 0), (6, 1), (43, 2), (44, 3), (5000, 4)):
         for number, start in enumerate(starts):
             w.write(f"repo/f{number}", start + w.noise(size // 2) + b"ab" * (size // 4))

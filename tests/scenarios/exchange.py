@@ -20,7 +20,7 @@ def two(w: World) -> None:
     w.commit("made elsewhere", repo="other")
 
 
-@scenario()
+@scenario(refuses=("class: mercurial.bundlerepo",))
 def bundles(w: World) -> None:
     two(w)
     for kind in ("none-v2", "gzip-v2", "bzip2-v2", "zstd-v2", "gzip-v1", "none-v1"):
@@ -42,13 +42,14 @@ def bundles(w: World) -> None:
     w.hg("unbundle ../missing.hg", repo="other")
     look(w, "other")
     w.hg("init whole", repo=None)
-    w.hg("debugapplystreamclonebundle ../stream.hg", repo="whole", code=None)
+    w.hg("debugcreatestreamclonebundle ../packed1.hg", code=None)
+    w.hg("debugapplystreamclonebundle ../packed1.hg", repo="whole", code=None)
     w.hg("log -G", repo="whole")
     w.hg("clone -q stream.hg unpacked", repo=None, code=None)
     w.hg("clone -q v3.hg from-v3", repo=None, code=None)
 
 
-@scenario()
+@scenario(refuses=("class: mercurial.bundlerepo", "class: mercurial.unionrepo"))
 def bundle_and_union_repositories(w: World) -> None:
     """Revlogs of which a part lies elsewhere; their index grows in memory only."""
     two(w)

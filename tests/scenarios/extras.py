@@ -26,7 +26,11 @@ def narrow(w: World) -> None:
     w.commit("narrow commit", repo="narrowed")
     w.hg("tracked --addinclude out", repo="narrowed", code=None)
     w.hg("verify", repo="narrowed", code=None)
-    w.hg("tracked --removeinclude out --force-delete-local-changes", repo="narrowed", code=None)
+    w.hg(
+        "tracked --removeinclude out --force-delete-local-changes",
+        repo="narrowed",
+        code=None,
+    )
     w.hg("push -q", repo="narrowed", code=None)
     look(w, "narrowed")
 

@@ -7,9 +7,9 @@ Mercurial; and still every command has a process of its own, with its own
 working directory, environment, standard streams, limits, exit code, `atexit`.
 
 Protocol: one JSON object a line on standard input (`args`, `cwd`, `env`,
-`stdin`, `stdout`, `stderr`: file names; `memory`: bytes or null; `uid`: number
-or null), answered by two lines on standard output, the child's process id when
-it runs and `{"status": code}` when it has ended.
+`stdin`, `stdout`, `stderr`: file names; `memory`: bytes or null; `humble`: whether
+root's power over file permissions is given up), answered by two lines on standard
+output, the child's process id when it runs and `{"status": code}` when it ended.
 
 Warnings: run with the Python of the Mercurial under test; POSIX only.
 """
@@ -25,7 +25,7 @@ import signal
 import sys
 import threading
 import traceback
-from typing import Any, Dict
+from typing import Any
 
 # What nearly every command imports, so that the forks share it. Which of them
 # exist depends on the Mercurial; a missing one costs time, nothing else.
@@ -58,7 +58,26 @@ def preload() -> None:
     hgdemandimport.enable()
 
 
-def become(job: Dict[str, Any]) -> None:
+def restrict(memory: int | None, humble: bool) -> None:
+    """Limit this process's address space, in bytes, and root's power over modes."""
+    if memory:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    if humble and not os.geteuid():
+        import ctypes
+
+        libc = ctypes.CDLL(None, use_errno=True)
+        # Without CAP_DAC_OVERRIDE (1) and CAP_DAC_READ_SEARCH (2) root is a user
+        # like others; out of the bounding set, they do not come back with exec.
+        for capability in (1, 2):
+            libc.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
+        header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+        if libc.capset(header, (ctypes.c_uint32 * 6)()):
+            raise OSError(ctypes.get_errno(), "capset")
+
+
+def become(job: dict[str, Any]) -> None:
     """Turn this fork into the hg process that `job` describes."""
     os.chdir(job["cwd"])
     os.environ.clear()
@@ -75,14 +94,7 @@ def become(job: Dict[str, Any]) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # A process group of its own, so that a time-out takes its children along.
     os.setpgid(0, 0)
-    if job.get("memory"):
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (job["memory"], job["memory"]))
-    if job.get("uid"):
-        os.setgroups([])
-        os.setgid(job["uid"])
-        os.setuid(job["uid"])
+    restrict(job.get("memory"), job.get("humble", False))
 
     from mercurial import pycompat
 

@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
-from typing import Tuple
-
 from . import EVERY_KIND, scenario
 from .everyday import history, look
 from .world import World
@@ -64,8 +62,8 @@ def _exists(w: World, repo: str) -> bool:
 def register(
     name: str,
     rc: str,
-    since: Tuple[int, ...] = (7, 0),
-    refuses: Tuple[str, ...] = (),
+    since: tuple[int, ...] = (7, 0),
+    refuses: tuple[str, ...] = (),
     kinds: frozenset = EVERY_KIND,
 ) -> None:
     scenario(
@@ -93,9 +91,11 @@ register("format_zstd_19", _format(ZSTD, "[storage]\nrevlog.zstd.level = 19\n"))
 register("format_none", _format("revlog-compression = none"))
 register("format_no_generaldelta", _format("usegeneraldelta = no\nsparse-revlog = no"))
 register("format_no_sparse", _format("sparse-revlog = no"))
-register("format_no_dotencode", _format("dotencode = no"))
-register("format_no_fncache", _format("usefncache = no"))
-register("format_no_store", _format("usestore = no"))
+# Path encodings that fastrevlog leaves alone; versions name the reason differently.
+REFUSED = ("path encoding?", "no fncache?", "vfs?")
+register("format_no_dotencode", _format("dotencode = no"), (7, 0), REFUSED, NOTHING)
+register("format_no_fncache", _format("usefncache = no"), (7, 0), REFUSED, NOTHING)
+register("format_no_store", _format("usestore = no"), (7, 0), REFUSED, NOTHING)
 register("format_short_chains", _format("maxchainlen = 3"))
 register(
     "format_nodemap",
@@ -111,7 +111,9 @@ register(
 register("format_treemanifest", "[experimental]\ntreemanifest = yes\n")
 register(
     "format_phases",
-    _format("use-internal-phase = yes\nexp-archived-phase = yes\nbookmarks-in-store=yes"),
+    _format(
+        "use-internal-phase = yes\nexp-archived-phase = yes\nbookmarks-in-store=yes"
+    ),
 )
 register(
     "format_mmap",
@@ -142,8 +144,7 @@ register(
 register(
     "format_plain_encoding",
     _format(
-        "exp-use-very-fragile-and-unsafe-plain-store-encoding = yes\n"
-        "dotencode = no",
+        "exp-use-very-fragile-and-unsafe-plain-store-encoding = yes\ndotencode = no",
         "[storage]\nfileindex.slow-path = allow\n",
     ),
     since=(7, 1),
@@ -152,27 +153,27 @@ register(
     "format_revlog_2",
     "[experimental]\nrevlogv2 = enable-unstable-format-and-corrupt-my-data\n"
     "[storage]\nfileindex.slow-path = allow\n",
-    refuses=("v2",),
+    refuses=("revlog version 0xdead",),
     kinds=NOTHING,
 )
 register(
     "format_changelog_2",
     _format("exp-use-changelog-v2 = enable-unstable-format-and-corrupt-my-data"),
-    refuses=("v2",),
+    refuses=("revlog version 0xd34d",),
     kinds=frozenset(["manifest", "filelog"]),
 )
 register(
     "format_copies_sidedata",
     _format("exp-use-copies-side-data-changeset = yes"),
-    refuses=("v2",),
+    refuses=("revlog version 0xd34d",),
     kinds=frozenset(["manifest", "filelog"]),
 )
 
 
-@scenario(kinds=NOTHING, writes=False, refuses=("v0",))
+@scenario(kinds=NOTHING, writes=False, refuses=("revlog v0",))
 def format_revlog_0(w: World) -> None:
     """The first format there was: readable and writable still."""
-    w.init(config="--config format.usestore=no --config format.use-share-safe=no")
+    w.init(config="--config format.use-share-safe=no")
     requires = w.path("repo/.hg/requires")
     kept = [
         line

@@ -149,7 +149,7 @@ def phases_and_bookmarks(w: World) -> None:
 CENSOR_RC = "[extensions]\ncensor =\n[censor]\npolicy = ignore\n"
 
 
-@scenario(rc=CENSOR_RC)
+@scenario(rc=CENSOR_RC, refuses=("class: mercurial.bundlerepo",))
 def censor(w: World) -> None:
     w.init()
     for number in range(8):
@@ -214,7 +214,10 @@ def upgrades(w: World) -> None:
     look(w)
     w.hg(f"debugupgraderepo {quiet} -o re-delta-fulladd --no-changelog")
     w.hg(f"debugupgraderepo {quiet} --manifest -o re-delta-parent", code=None)
-    w.hg(f"debugupgraderepo {quiet} --config format.use-persistent-nodemap=yes", code=None)
+    w.hg(
+        f"debugupgraderepo {quiet} --config format.use-persistent-nodemap=yes",
+        code=None,
+    )
     w.hg(f"debugupgraderepo {quiet} --config format.use-dirstate-v2=yes", code=None)
     w.hg(f"debugupgraderepo {quiet} --config format.sparse-revlog=no", code=None)
     look(w)

@@ -23,9 +23,11 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple
+
+from .forkserver import restrict
 
 HERE = Path(__file__).resolve().parent
 CONTROL = bool(os.environ.get("FASTREVLOG_TEST_CONTROL"))
@@ -36,7 +38,7 @@ EXTENSION = Path(
 )
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def hg_path() -> str:
     """The hg under test, by its absolute path."""
     chosen = os.environ.get("FASTREVLOG_TEST_HG")
@@ -51,7 +53,7 @@ def hg_path() -> str:
     return found
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def hg_python() -> str:
     """The Python that runs the hg under test."""
     with open(hg_path(), "rb") as script:
@@ -62,8 +64,8 @@ def hg_python() -> str:
     return str(Path(hg_path()).parent / "python3")
 
 
-@functools.lru_cache(maxsize=None)
-def hg_version() -> Tuple[int, ...]:
+@functools.cache
+def hg_version() -> tuple[int, ...]:
     """The version of the hg under test, for example (7, 2, 4)."""
     out = subprocess.run(
         [hg_path(), "version", "-q"],
@@ -93,10 +95,10 @@ class Runner:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self._server: Optional[subprocess.Popen] = None
+        self._server: subprocess.Popen[bytes] | None = None
         self.uuids = folder / "uuids"
         # Only these reach the commands: nothing of the user's environment does.
-        self.env: Dict[str, str] = {
+        self.env: dict[str, str] = {
             "PATH": os.pathsep.join(
                 [str(Path(hg_path()).parent), os.environ.get("PATH", os.defpath)]
             ),
@@ -131,17 +133,17 @@ class Runner:
         self,
         args: Sequence[str],
         cwd: Path,
-        env: Dict[str, str],
+        env: dict[str, str],
         stdin: bytes = b"",
         timeout: float = 60,
-        memory: Optional[int] = None,
-        uid: Optional[int] = None,
+        memory: int | None = None,
+        humble: bool = False,
     ) -> Result:
         """Run `hg args` in `cwd`.
 
         `timeout` is in seconds; past it the process group is killed. `memory` is
-        the limit of the address space in bytes; `uid` the user (and group) that
-        the command runs as, for which this process has to be root.
+        the limit of the address space in bytes; `humble` makes root
+        obey file permissions.
         """
         files = {name: self.folder / name for name in ("stdin", "stdout", "stderr")}
         files["stdin"].write_bytes(stdin)
@@ -153,16 +155,19 @@ class Runner:
             "cwd": str(cwd),
             "env": env,
             "memory": memory,
-            "uid": uid,
+            "humble": humble,
             **{name: str(path) for name, path in files.items()},
         }
         start = self._plain if PLAIN else self._forked
         status, timed_out = start(job, timeout)
         return Result(
-            status, files["stdout"].read_bytes(), files["stderr"].read_bytes(), timed_out
+            status,
+            files["stdout"].read_bytes(),
+            files["stderr"].read_bytes(),
+            timed_out,
         )
 
-    def _forked(self, job: dict, timeout: float) -> Tuple[int, bool]:
+    def _forked(self, job: dict, timeout: float) -> tuple[int, bool]:
         if self._server is None:
             self._server = subprocess.Popen(
                 [hg_python(), str(HERE / "forkserver.py")],
@@ -175,7 +180,7 @@ class Runner:
         server.stdin.write(json.dumps(job).encode("utf-8") + b"\n")
         server.stdin.flush()
         pid = json.loads(server.stdout.readline())["pid"]
-        expired: List[bool] = []
+        expired: list[bool] = []
         timer = threading.Timer(timeout, _kill_group, (pid, expired))
         timer.start()
         try:
@@ -184,20 +189,15 @@ class Runner:
             timer.cancel()
         return status, bool(expired)
 
-    def _plain(self, job: dict, timeout: float) -> Tuple[int, bool]:
+    def _plain(self, job: dict, timeout: float) -> tuple[int, bool]:
         def limit() -> None:
-            if job["memory"]:
-                import resource
+            restrict(job["memory"], job["humble"])
 
-                resource.setrlimit(resource.RLIMIT_AS, (job["memory"], job["memory"]))
-            if job["uid"]:
-                os.setgroups([])
-                os.setgid(job["uid"])
-                os.setuid(job["uid"])
-
-        with open(job["stdin"], "rb") as given, open(job["stdout"], "ab") as out, open(
-            job["stderr"], "ab"
-        ) as err:
+        with (
+            open(job["stdin"], "rb") as given,
+            open(job["stdout"], "ab") as out,
+            open(job["stderr"], "ab") as err,
+        ):
             process = subprocess.Popen(
                 [hg_path()] + job["args"],
                 cwd=job["cwd"],
@@ -215,7 +215,7 @@ class Runner:
                 return process.wait(), True
 
 
-def _kill_group(pid: int, expired: List[bool]) -> None:
+def _kill_group(pid: int, expired: list[bool]) -> None:
     expired.append(True)
     try:
         os.killpg(pid, signal.SIGKILL)
@@ -224,9 +224,19 @@ def _kill_group(pid: int, expired: List[bool]) -> None:
 
 
 def hg_process(
-    args: Sequence[str], cwd: Path, env: Dict[str, str], **streams: int
-) -> subprocess.Popen:
+    args: Sequence[str],
+    cwd: Path,
+    env: dict[str, str],
+    stdin: int | None = None,
+    stderr: int | None = None,
+) -> subprocess.Popen[bytes]:
     """Start a real hg process, for servers that live beside other commands."""
     return subprocess.Popen(
-        [hg_path()] + list(args), cwd=str(cwd), env=env, start_new_session=True, **streams
+        [hg_path(), *args],
+        cwd=str(cwd),
+        env=env,
+        start_new_session=True,
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
     )

@@ -21,16 +21,16 @@ import os
 import re
 import stat
 from pathlib import Path
-from typing import Dict, List, Tuple
 
 # mode bits, number of hard links, size in bytes, digest or target
-Entry = Tuple[int, int, int, str]
-Snapshot = Dict[str, Entry]
+Entry = tuple[int, int, int, str]
+Snapshot = dict[str, Entry]
 
 _VARIES = re.compile(
     r"""(^|/)\.hg/(
         dirstate | dirstate\..* | dirstate-.* | journal.*dirstate.* | undo.*dirstate.*
-        | w?cache/check.* | wcache/manifestfulltextcache | hgrc | (store/)?w?lock | undo\.desc
+        | w?cache/check.* | wcache/manifestfulltextcache
+        | hgrc | (store/)?w?lock | undo\.desc
         | largefiles/.*dirstate.*
     )$""",
     re.VERBOSE,
@@ -69,18 +69,21 @@ def _entry(path: str) -> Entry:
     return mode, status.st_nlink, status.st_size, digest
 
 
-def differences(stock: Snapshot, ours: Snapshot) -> List[str]:
+def differences(stock: Snapshot, ours: Snapshot) -> list[str]:
     """What differs, one line a file; empty when nothing does."""
-    lines: List[str] = []
+    lines: list[str] = []
     for name in sorted(set(stock) | set(ours)):
         before, after = stock.get(name), ours.get(name)
         if before == after:
             continue
         if before is None or after is None:
-            lines.append(f"{name}: only with {'stock' if after is None else 'fastrevlog'}")
+            lines.append(
+                f"{name}: only with {'stock' if after is None else 'fastrevlog'}"
+            )
             continue
-        for label, one, two in zip(("mode", "links", "size", "bytes"), before, after):
+        if before[0] != after[0]:
+            lines.append(f"{name}: mode {before[0]:o} / {after[0]:o}")
+        for label, one, two in zip(("links", "size", "bytes"), before[1:], after[1:]):
             if one != two:
-                shown = (oct(int(one)), oct(int(two))) if label == "mode" else (one, two)
-                lines.append(f"{name}: {label} {shown[0]} / {shown[1]}")
+                lines.append(f"{name}: {label} {one} / {two}")
     return lines

@@ -48,7 +48,7 @@ def split_aborted(w: World) -> None:
     w.write("repo/f", w.noise(100000))
     w.commit("inline")
     veto = ("--config", "hooks.pretxnclose=false")
-    for round_ in range(2):
+    for _ in range(2):
         w.append("repo/f", w.noise(60000))
         w.hg("commit -m refused", *veto, code=None)
         w.hg("debugindex f")
@@ -64,7 +64,11 @@ def split_aborted(w: World) -> None:
     w.hg("commit -m 'after the rollback'", code=None)
     w.hg("verify")
     w.init("other")
-    w.hg("pull -q ../repo --config hooks.pretxnchangegroup=false", repo="other", code=None)
+    w.hg(
+        "pull -q ../repo --config hooks.pretxnchangegroup=false",
+        repo="other",
+        code=None,
+    )
     w.hg("verify", repo="other")
     w.hg("pull -q ../repo", repo="other")
     w.hg("verify", repo="other")
@@ -73,7 +77,7 @@ def split_aborted(w: World) -> None:
 @scenario()
 def split_changelog_and_manifest(w: World) -> None:
     w.init()
-    for number in range(3):
+    for _ in range(3):
         for each in range(20):
             w.write(f"repo/{w.noise(60).hex()}", f"{each}\n")
         w.commit(w.noise(30000).hex())
@@ -131,7 +135,7 @@ def long_chains(w: World) -> None:
     patches = []
     w.write("repo/long", "".join(body))
     w.commit("base")
-    for number in range(count):
+    for _ in range(count):
         place = w.random.randrange(len(body))
         body[place] = w.noise(900).hex() + "\n"
         patches.append("".join(body))

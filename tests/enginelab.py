@@ -38,6 +38,8 @@ KIND_FILELOG = 1003
 NULL = b"\0" * 20
 SPLIT_AT = revlog._maxinline  # bytes of data
 
+# does an index entry say whether it is a snapshot?
+HAS_DELTA_INFO = hasattr(constants, "REVIDX_DELTA_IS_SNAPSHOT")
 # does this Mercurial's revlog want to know whether a file log may be written?
 _WRITABLE = "writable" in revlog.revlog.__init__.__code__.co_varnames
 
@@ -57,6 +59,7 @@ def opener(
     sparse: bool = False,
     engine: bytes = b"zlib",
     levels: dict[bytes, int] | None = None,
+    delta_info: bool = False,
     **data_config: Any,
 ) -> Any:
     """A plain vfs of ``folder`` with the options of a store."""
@@ -76,6 +79,8 @@ def opener(
     }
     if general_delta:
         made.options[b"generaldelta"] = True
+        if delta_info:
+            made.options[b"delta-info-flags"] = True
     return made
 
 

@@ -11,6 +11,7 @@ one (``hg version``) do not load the storage layer for our sake.
 - ``revlog._load_inner``: swap in our inner revlog and the proxied index.
 - ``revlog._revisiondata``: the reading of a text from end to end, without the
   general machinery where no flag alters the text.
+- ``revlog.parentrevs``: see :mod:`.ancestry`.
 - ``context.basectx.diff``: see :mod:`.diffing`.
 - ``scmutil.parsers``: the node tree in ``shortesthexnodeidprefix`` is made from
   the C index, which it recognises by type.
@@ -26,7 +27,8 @@ from typing import Any
 from mercurial import context, mdiff, revlog, scmutil, util
 from mercurial.revlogutils import flagutil
 
-from . import accounting, diffing, eligibility, fallback, settings as settingsmod
+from . import accounting, ancestry, diffing, eligibility, fallback
+from . import settings as settingsmod
 from .engine import caches, checking, compression, errors, index as indexmod
 from .surface import opening, pick
 
@@ -99,6 +101,7 @@ def _install(generation: pick.Generation) -> None:
     outer = revlog.revlog
     load_inner = outer._load_inner
     basediff = context.basectx.diff
+    parentrevs = ancestry.make_parentrevs(outer.parentrevs)
     read = _make_revisiondata(outer._revisiondata, generation, load_inner)
     # everything is made before anything is put in place: all or nothing
     state.replaced = [
@@ -106,6 +109,8 @@ def _install(generation: pick.Generation) -> None:
         (outer, '_loadindex', outer._loadindex, _make_loadindex(outer._loadindex)),
         (outer, '_load_inner', load_inner, _make_load_inner(load_inner, generation)),
         (outer, '_revisiondata', outer._revisiondata, read),
+        (outer, 'parentrevs', outer.parentrevs, parentrevs),
+        (outer, '_uncheckedparentrevs', outer._uncheckedparentrevs, parentrevs),
         (scmutil, 'parsers', scmutil.parsers, _Parsers(scmutil.parsers)),
         (context.basectx, 'diff', basediff, diffing.make_diff(basediff)),
     ]

@@ -21,8 +21,24 @@ class IndexProxy:
     rust_ext_compat = 0
     is_rust = False
 
+    # rev -> (p1, p2), once enough has been asked for
+    parents: dict[int, tuple[int, int]] | None = None
+    asked = 0
+
     def __init__(self, cindex: Any) -> None:
         self.cindex = cindex
+
+    def tabulate(self, canonical_order: bool) -> None:
+        """Put the parents of every revision into :attr:`parents`.
+
+        ``canonical_order`` puts a null first parent second, as Mercurial does
+        for all but file logs.
+        """
+        cindex = self.cindex
+        pairs = [entry[5:7] for entry in map(cindex.__getitem__, range(len(cindex)))]
+        if canonical_order:
+            pairs = [pair if pair[0] >= 0 else pair[::-1] for pair in pairs]
+        self.parents = dict(enumerate(pairs))
 
     def __getattr__(self, name: str) -> Any:
         # only what is not set yet comes here; remember it
@@ -43,6 +59,8 @@ class IndexProxy:
         return item in self.cindex
 
     def __delitem__(self, revs: Any) -> None:
+        self.parents = None
+        self.asked = 0
         del self.cindex[revs]
 
     def head_node_ids(self) -> list[bytes]:

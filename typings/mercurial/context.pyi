@@ -3,6 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+class basectx:
+    def __getattr__(self, name: str) -> Any: ...
+
 class memctx:
     def __init__(
         self,

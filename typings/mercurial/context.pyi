@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 class basectx:
+    diff: Callable[..., Any]
     def __getattr__(self, name: str) -> Any: ...
 
 class memctx:

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from typing import Any
 
+bytecount: Any
 compengines: Any
 lrucachedict: Any
 
@@ -13,4 +14,5 @@ def copyfile(
     checkambig: bool = False,
     nb_bytes: int | None = None,
 ) -> None: ...
+def timer() -> float: ...
 def version() -> bytes: ...

@@ -3,3 +3,5 @@
 from typing import Any
 
 def repository(ui: Any, path: bytes = b"", create: bool = False) -> Any: ...
+
+updaterepo: Any

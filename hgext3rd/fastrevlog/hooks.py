@@ -12,6 +12,7 @@ one (``hg version``) do not load the storage layer for our sake.
 - ``revlog._revisiondata``: the reading of a text from end to end, without the
   general machinery where no flag alters the text.
 - ``revlog.parentrevs``: see :mod:`.ancestry`.
+- ``localrepository.wlock``: see :mod:`.checkout`.
 - ``context.basectx.diff``: see :mod:`.diffing`.
 - ``scmutil.parsers``: the node tree in ``shortesthexnodeidprefix`` is made from
   the C index, which it recognises by type.
@@ -24,10 +25,10 @@ import functools
 from collections.abc import Iterator
 from typing import Any
 
-from mercurial import context, mdiff, revlog, scmutil, util
+from mercurial import context, localrepo, mdiff, revlog, scmutil, util
 from mercurial.revlogutils import flagutil
 
-from . import accounting, ancestry, diffing, eligibility, fallback
+from . import accounting, ancestry, checkout, diffing, eligibility, fallback
 from . import settings as settingsmod
 from .engine import caches, checking, compression, errors, index as indexmod
 from .surface import opening, pick
@@ -101,6 +102,7 @@ def _install(generation: pick.Generation) -> None:
     outer = revlog.revlog
     load_inner = outer._load_inner
     basediff = context.basectx.diff
+    repo_class = localrepo.localrepository
     parentrevs = ancestry.make_parentrevs(outer.parentrevs)
     read = _make_revisiondata(outer._revisiondata, generation, load_inner)
     # everything is made before anything is put in place: all or nothing
@@ -111,6 +113,7 @@ def _install(generation: pick.Generation) -> None:
         (outer, '_revisiondata', outer._revisiondata, read),
         (outer, 'parentrevs', outer.parentrevs, parentrevs),
         (outer, '_uncheckedparentrevs', outer._uncheckedparentrevs, parentrevs),
+        (repo_class, 'wlock', repo_class.wlock, checkout.make_wlock(repo_class.wlock)),
         (scmutil, 'parsers', scmutil.parsers, _Parsers(scmutil.parsers)),
         (context.basectx, 'diff', basediff, diffing.make_diff(basediff)),
     ]

@@ -13,7 +13,6 @@ import os
 
 from .engine import counting
 
-
 counters = counting.counters
 
 _reporting_pid = 0

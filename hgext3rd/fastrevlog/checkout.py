@@ -20,7 +20,8 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
-from mercurial import context, localrepo, vfs as vfsmod
+from mercurial import context, localrepo
+from mercurial import vfs as vfsmod
 from mercurial.dirstateutils import timestamp
 
 from .surface.pick import arguments_of

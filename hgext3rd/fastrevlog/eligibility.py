@@ -13,7 +13,8 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from mercurial import store, vfs as vfsmod
+from mercurial import store
+from mercurial import vfs as vfsmod
 
 from .engine import vfs as enginevfs
 
@@ -108,9 +109,11 @@ def is_plain_class(cls: type) -> bool:
     """Is this Mercurial's revlog or changelog, as opposed to a bundle's, say?"""
     from mercurial import changelog, revlog
 
-    return cls is revlog.revlog or changelog.changelog in cls.__mro__[:3] and all(
-        c.__module__
-        in ('mercurial.changelog', 'mercurial.repoview', 'mercurial.revlog')
-        for c in cls.__mro__
-        if c is not object
-    )
+    if cls is revlog.revlog:
+        return True
+    modules = {c.__module__ for c in cls.__mro__ if c is not object}
+    return changelog.changelog in cls.__mro__ and modules <= {
+        'mercurial.changelog',
+        'mercurial.repoview',
+        'mercurial.revlog',
+    }

@@ -30,7 +30,8 @@ from mercurial.revlogutils import flagutil
 
 from . import accounting, ancestry, checkout, diffing, eligibility, fallback
 from . import settings as settingsmod
-from .engine import caches, checking, compression, errors, index as indexmod
+from .engine import caches, checking, errors
+from .engine import index as indexmod
 from .surface import opening, pick
 
 KIND_NAMES = {1001: 'changelog', 1002: 'manifest', 1003: 'filelog'}
@@ -163,7 +164,7 @@ def _make_init(orig: Any) -> Any:
     flagprocessors = flagutil.flagprocessors
     parse = revlog.parsers.parse_index2
 
-    def __init__(
+    def init(
         self: Any, opener: Any, target: Any, radix: bytes, *args: Any, **kw: Any
     ) -> None:
         if (
@@ -199,7 +200,7 @@ def _make_init(orig: Any) -> Any:
         orig(self, opener, target, radix, **kw)
         _learn(self, opener, key, parse)
 
-    return __init__
+    return init
 
 
 def _learn(rl: Any, opener: Any, key: Any, parse: Any) -> None:

@@ -38,4 +38,6 @@ class memfilectx:
 class workingctx(basectx): ...
 
 class workingfilectx:
+    write: Any
+    clearunknown: Any
     def __getattr__(self, name: str) -> Any: ...

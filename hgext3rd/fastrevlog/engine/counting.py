@@ -16,7 +16,7 @@ class Counters:
         self.entries = 0  # revisions appended by the engine
 
     def reset(self) -> None:
-        self.__init__()
+        self.__init__()  # type: ignore[misc]
 
     def refuse(self, reason: str) -> None:
         self.refused[reason] = self.refused.get(reason, 0) + 1

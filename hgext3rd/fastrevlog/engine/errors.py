@@ -28,9 +28,7 @@ def bad_chunk(name: bytes, rev: int, why: bytes) -> RevlogError:
 
 def unknown_compression(header: bytes) -> RevlogError:
     """No engine is registered for this chunk header (one byte)."""
-    return RevlogError(
-        _(b'unknown compression type %s') % header.hex().encode('ascii')
-    )
+    return RevlogError(_(b'unknown compression type %s') % header.hex().encode('ascii'))
 
 
 def bad_delta(name: bytes, rev: int, why: bytes) -> RevlogError:

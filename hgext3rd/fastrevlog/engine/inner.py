@@ -13,8 +13,18 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import Any, Callable
 
-from . import caches, checking, compression, counting, errors, files
-from . import index, options, restore, vfs
+from . import (
+    caches,
+    checking,
+    compression,
+    counting,
+    errors,
+    files,
+    index,
+    options,
+    restore,
+    vfs,
+)
 from . import writing as writingmod
 
 NULL_REV = -1
@@ -300,7 +310,8 @@ class InnerRevlog:
         """A context that keeps the data file open."""
         if not len(self.cindex):
             return nullcontext()
-        if self.inline and self._writer is not None and self._writer.delayed is not None:
+        writer = self._writer
+        if self.inline and writer is not None and writer.delayed is not None:
             raise writingmod.inline_delay()
         return self.datafile.reading()
 

@@ -22,6 +22,7 @@ from mercurial import mdiff, policy
 from . import caches, compression, errors, segments
 
 _ENTRY_SIZE = 64  # bytes of an index entry, interleaved with data when inline
+_BACKWARD = 63  # revs; a step back of at most this is a walk backwards
 _STEPS = 48  # texts kept on the way of a backward walk, at the most
 _budget = caches.budget
 _keep = caches.budget.keep
@@ -132,9 +133,12 @@ class Restorer:
         last_rev, last_chain = self._last
         self._last = (rev, chain)
         steps = 0
-        if rev < last_rev and len(chain) - first > 2 and last_rev - rev < 64:
-            if chain[0] == (last_chain[0] if last_chain else -1):
-                steps = self._affordable_steps(rev)
+        if (
+            last_rev - _BACKWARD <= rev < last_rev
+            and len(chain) - first > 2
+            and chain[0] == last_chain[0]
+        ):
+            steps = self._affordable_steps(rev)
         rest = chain[first:] if first else chain
         # file logs are often opened for one text; what a second one shares with
         # it is worth keeping
@@ -172,7 +176,9 @@ class Restorer:
                 _keep(texts, rev, (cindex[rev][7], text, False), len(text))
         return mdiff.patches(text, [bins[last]])
 
-    def fetch(self, revs: list[int], keep: bool, target: int | None = None) -> list[Any]:
+    def fetch(
+        self, revs: list[int], keep: bool, target: int | None = None
+    ) -> list[Any]:
         """The decompressed chunks of ``revs`` (ascending), cached or read.
 
         ``keep`` says whether what is read is worth remembering; ``target`` is

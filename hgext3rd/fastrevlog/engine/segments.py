@@ -17,7 +17,7 @@ from typing import Any
 from . import options as optionsmod
 
 # One chunk to fetch: (rev, offset in the data, compressed length), bytes.
-Wanted = "list[tuple[int, int, int]]"
+Wanted = list[tuple[int, int, int]]
 
 
 def slices(

@@ -95,7 +95,8 @@ class Template:
         attributes = rl.__dict__
         attributes.update(self.shared)
         for name, cls, values in self.configs:
-            config = attributes[name] = cls.__new__(cls)
+            config: Any = object.__new__(cls)
+            attributes[name] = config
             config.__dict__.update(values)
         index_file = radix + b'.i'
         data_file = radix + b'.d'

@@ -1,10 +1,68 @@
 # fastrevlog: a fast storage layer for plain installations of Mercurial.
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""a fast storage layer for repositories, in Python over the C that is there
+"""reading history made faster, for plain installations of Mercurial
 
-Mercurial's storage of history (revlogs) is read and written by an engine of this
-extension instead of Mercurial's own. Commands that read history get faster; their
-output, and the repositories they write, stay the same byte for byte.
+Mercurial keeps history in files called revlogs. With this extension they are read
+and written by an engine of its own, made of Python over the C code that comes with
+Mercurial and Python. Commands that read history get faster. Their output stays the
+same, and so does what they write, byte for byte: the extension can be switched on
+and off at any time, and repositories are shared with people who do not have it.
+
+To see whether it is on here, for what, and if not why::
+
+  hg debug::fastrevlog
+
+To measure what it does for a repository, changing nothing::
+
+  hg perf::fastrevlog
+
+To do without it for one command, whatever the other settings say::
+
+  hg COMMAND --config fastrevlog.enabled=no
+
+What it serves: changelog, manifests and file logs in the format that Mercurial
+writes by default (revlog v1, with or without generaldelta and sparse-revlog), of
+local repositories, and on a server of those that it serves.
+
+What it leaves to Mercurial's own code: other formats (revlog v0, v2, changelog-v2);
+repositories of plain files behind a web server (static-http), and what a bundle or
+union repository adds; stores whose files an extension opens in a way of its own, or
+that encode paths in the oldest ways; everything, if Mercurial runs its own storage in
+Rust; and everything, if this version of Mercurial does not look like one that
+fastrevlog knows (7.0, 7.1, 7.2). ``hg debug::fastrevlog`` names the reason.
+
+Settings, in the section ``[fastrevlog]``; the defaults are right for nearly
+everybody:
+
+``enabled``
+    Whether to do anything at all. (default: yes)
+
+``cache-memory``
+    How much memory the caches of texts may take together, in the whole process,
+    such as ``100 MB``; 0 for no caches. (default: by ``usage.resources.memory``:
+    16 MB if it is ``low``, 64 MB if ``medium``, 256 MB if ``high``)
+
+``check``
+    How texts that are read from the local store are checked against their hash.
+    ``fast``: with Python's ``hashlib``, and where that finds a mismatch with
+    Mercurial's function before anything is reported. ``collision-detection``:
+    always with Mercurial's function, which detects attacks on SHA-1, and takes
+    two to three times as long. New and incoming revisions, and ``hg verify``,
+    have collision detection in any case. (default: ``fast``)
+
+``verify-workers``
+    How many processes ``hg verify`` uses; 1 for the one, 0 for as many as there
+    are cores. (default: 0)
+
+``over-rust``
+    Whether to serve also where Mercurial would use its own storage in Rust.
+    (default: no)
+
+``report``
+    A file to which each process appends a line of JSON when it ends: how many
+    revlogs were served, how many refused and why. For tests. (default: none)
+
+A value that is none of these is an error, as for Mercurial's own settings.
 """
 
 from __future__ import annotations
@@ -14,7 +72,7 @@ from typing import Any
 
 from mercurial import error, exthelper
 
-from . import metadata, settings
+from . import fallback, metadata, settings
 
 __version__ = metadata.__version__
 testedwith = metadata.testedwith
@@ -23,6 +81,26 @@ buglink = metadata.buglink
 
 eh = exthelper.exthelper()
 eh.merge(settings.eh)
+
+_trouble = None
+try:
+    from . import commands
+
+    eh.merge(commands.eh)
+except Exception as exc:
+    # a Mercurial that lacks what they are made of
+    _trouble = fallback.describe(exc)
+
+
+@eh.uisetup
+def _uisetup(ui: Any) -> None:
+    if _trouble is not None:
+        fallback.stand_aside(ui, _trouble)
+    report = ui.configpath(settings.SECTION, b'report')
+    if report:
+        from . import accounting
+
+        accounting.report_at_exit(report, [arg.encode() for arg in sys.argv[1:]])
 
 
 @eh.reposetup
@@ -33,8 +111,6 @@ def _reposetup(ui: Any, repo: Any) -> None:
         # another repository of this process may be served
         settings.attach(repo, settings.OFF)
         return
-    from . import fallback
-
     if fallback.standing.aside is not None:
         return
     try:
@@ -47,15 +123,6 @@ def _reposetup(ui: Any, repo: Any) -> None:
         raise
     except Exception as exc:
         fallback.stand_aside(ui, fallback.describe(exc))
-
-
-@eh.uisetup
-def _uisetup(ui: Any) -> None:
-    report = ui.configpath(settings.SECTION, b'report')
-    if report:
-        from . import accounting
-
-        accounting.report_at_exit(report, [arg.encode() for arg in sys.argv[1:]])
 
 
 cmdtable = eh.cmdtable

@@ -79,10 +79,10 @@ def groups_of(tasks: int, singles: int, workers: int) -> list[range]:
 class Crew:
     """Answers to ``do(task)`` for every task, worked out by other processes.
 
-    ``do`` runs in the workers; its answers must be picklable; an
-    exception is the answer ``None``.  ``on_start`` and ``on_end`` run
-    in each worker, ``on_loss(pid, status)`` in the parent when a worker did not
-    come to its end; status as ``os.waitpid`` gives it.
+    ``do`` runs in the workers; its answers must be picklable, and an exception is
+    the answer ``None``.  ``on_start`` and ``on_end`` run in each worker,
+    ``on_loss(pid, status)`` runs in the parent when a worker did not come to its
+    end; status as ``os.waitpid`` gives it.
     """
 
     def __init__(
@@ -103,6 +103,7 @@ class Crew:
         # read end -> (worker, bytes not yet parsed, done frame seen)
         self._pipes: dict[int, tuple[int, bytearray, bool]] = {}
         self._parent = os.getpid()
+        self._numbers = -1  # where the numbers of groups are taken from
 
     def start(self, workers: int, singles: int = 0) -> None:
         """Fork ``workers`` processes; the first ``singles`` tasks are long ones.
@@ -110,17 +111,17 @@ class Crew:
         May raise ``OSError``; then none is left.
         """
         groups = groups_of(len(self._order), singles, workers)
-        numbers, give = os.pipe()
+        self._numbers, give = os.pipe()
         try:
-            os.write(give, b''.join(map(_NUMBER.pack, range(len(groups)))))
-            os.close(give)
+            try:
+                os.write(give, b''.join(map(_NUMBER.pack, range(len(groups)))))
+            finally:
+                os.close(give)
             for _i in range(min(workers, len(groups))):
-                self._fork(groups, numbers)
+                self._fork(groups)
         except BaseException:
             self.close()
             raise
-        finally:
-            os.close(numbers)
 
     def answer(self, task: Any) -> Any:
         """What a worker says about ``task``; waits for it; ``None``: nobody does.
@@ -131,8 +132,19 @@ class Crew:
             self._collect()
         return self._answers.pop(task, None)
 
+    def finish(self) -> None:
+        """No more answers are wanted: let the workers come to their end."""
+        self._on_loss = None
+        while os.read(self._numbers, _READ_SIZE):
+            pass
+        while self._pipes:
+            self._collect()
+
     def close(self) -> None:
         """End the workers that still run, and wait until they are gone."""
+        if self._numbers >= 0:
+            os.close(self._numbers)
+            self._numbers = -1
         while self._pipes:
             fd, (pid, _data, _done) = self._pipes.popitem()
             try:
@@ -145,7 +157,7 @@ class Crew:
 
     # the parent's side
 
-    def _fork(self, groups: list[range], numbers: int) -> None:
+    def _fork(self, groups: list[range]) -> None:
         ours, theirs = os.pipe()
         # a signal between the fork and our note of it would leave an orphan
         signals = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
@@ -157,7 +169,7 @@ class Crew:
                 raise
             if pid == 0:
                 try:
-                    self._child(groups, numbers, theirs, signals)
+                    self._child(groups, theirs, signals)
                 finally:
                     os._exit(1)
             self._pipes[ours] = (pid, bytearray(), False)
@@ -198,7 +210,7 @@ class Crew:
 
     # the worker's side
 
-    def _child(self, groups: list[range], numbers: int, out: int, mask: Any) -> None:
+    def _child(self, groups: list[range], out: int, mask: Any) -> None:
         for name in _DEFAULT_SIGNALS:
             signal.signal(getattr(signal, name), signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
@@ -209,7 +221,7 @@ class Crew:
         os.set_blocking(out, False)
         pending = bytearray()
         while True:
-            number = os.read(numbers, _NUMBER.size)
+            number = os.read(self._numbers, _NUMBER.size)
             if len(number) != _NUMBER.size:
                 break
             answers = {}

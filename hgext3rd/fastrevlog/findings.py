@@ -19,34 +19,37 @@ from typing import Any
 from mercurial import filelog
 from mercurial.i18n import _
 
-from . import accounting, crew as crewmod, flawless, hooks
-from .engine import caches
+from . import accounting, flawless, hooks, settings
+from . import crew as crewmod
 
 
 @contextlib.contextmanager
 def serving(repo: Any, enabled: bool) -> Iterator[None]:
     """Serve, or do not serve, the revlogs of ``repo`` that are opened within."""
     attributes = repo.svfs.__dict__
-    before = attributes.get(hooks._SETTINGS)
-    attributes[hooks._SETTINGS] = hooks.settings_of(repo.svfs)._replace(enabled=enabled)
+    before = attributes.get(settings.ATTRIBUTE)
+    inside = hooks.settings_of(repo.svfs)._replace(enabled=enabled)
+    settings.attach(repo, inside)
     try:
         yield
     finally:
         if before is None:
-            del attributes[hooks._SETTINGS]
+            del attributes[settings.ATTRIBUTE]
         else:
-            attributes[hooks._SETTINGS] = before
+            attributes[settings.ATTRIBUTE] = before
 
 
 def hand_back(rl: Any) -> bool:
     """Let Mercurial's own code read ``rl`` from now on, if it is ours; was it?
 
-    To be called where :func:`serving` says no.  The index is the one that was
-    loaded; nothing else that we know of ``rl`` is used again.
+    The index is the one that was loaded; nothing else that we know of ``rl`` is
+    used again.  Called where :func:`serving` says no.
     """
     if not getattr(rl._inner, 'is_fastrevlog', False):
         return False
+    refused = dict(accounting.counters.refused)
     rl._load_inner(rl._inner.cindex, None)
+    accounting.counters.refused = refused  # it was served
     return True
 
 
@@ -68,8 +71,10 @@ class Findings:
     def __enter__(self) -> Findings:
         return self
 
-    def __exit__(self, *_exception: object) -> None:
+    def __exit__(self, exception: object, *_details: object) -> None:
         if self._crew is not None:
+            if exception is None:
+                self._crew.finish()
             self._crew.close()
 
     def send_workers(self, workers: int, first: list[bytes], rest: list[bytes]) -> None:
@@ -77,7 +82,7 @@ class Findings:
         crew = crewmod.Crew(
             self._check,
             first + rest,
-            on_start=self._worker_starts,
+            on_start=accounting.counters.reset,
             on_end=self._worker_ends,
             on_loss=self._worker_lost,
         )
@@ -128,7 +133,8 @@ class Findings:
 
     def real_file(self, path: bytes) -> Any:
         """The file log of ``path``, read by Mercurial's own code."""
-        fl = self._repo.file(path)
+        with serving(self._repo, True):
+            fl = self._repo.file(path)
         if isinstance(fl, filelog.filelog):
             hand_back(fl._revlog)
         return fl
@@ -140,10 +146,6 @@ class Findings:
             self._filenodes[path].clear()
 
     # in a worker
-
-    def _worker_starts(self) -> None:
-        accounting.counters.reset()
-        caches.budget.limit //= 2
 
     def _worker_ends(self) -> None:
         report = self._ui.config(b'fastrevlog', b'report')

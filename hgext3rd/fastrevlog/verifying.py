@@ -30,18 +30,22 @@ from collections.abc import Iterator
 from typing import Any
 
 from mercurial import (
-    error,
+    commands,
     extensions,
     exthelper,
     filelog,
+    hg,
     revlog,
-    store as storemod,
     verify,
     worker,
 )
-from mercurial.i18n import _
+from mercurial import (
+    store as storemod,
+)
 
-from . import crew as crewmod, findings as findingsmod
+from . import crew as crewmod
+from . import findings as findingsmod
+from . import settings
 from .engine import caches, checking
 
 eh = exthelper.exthelper()
@@ -56,33 +60,42 @@ _SPLIT_WEIGHT = 40
 _HARMLESS = ('hgext.lfs.wrapper',)
 
 
-@eh.wrapcommand(b'verify')
-def verify_command(orig: Any, ui: Any, repo: Any, **opts: Any) -> Any:
-    with _thoroughly(ui):
-        return orig(ui, repo, **opts)
+@eh.extsetup
+def _extsetup(ui: Any) -> None:
+    extensions.wrapfunction(hg, 'verify', _hg_verify)
+    # For the sake of extensions that replace `hg.verify`.  Who uses Mercurial as
+    # a library need not have loaded its commands.
+    if b'verify' in commands.table:
+        extensions.wrapcommand(commands.table, b'verify', _verify_command)
 
 
-@eh.wrapcommand(b'recover')
-def recover_command(orig: Any, ui: Any, repo: Any, **opts: Any) -> Any:
-    """Recovering ends with a verification unless told otherwise."""
-    with _thoroughly(ui):
-        return orig(ui, repo, **opts)
+def _verify_command(orig: Any, ui: Any, repo: Any, *args: Any, **opts: Any) -> Any:
+    with _thoroughly(repo):
+        return orig(ui, repo, *args, **opts)
+
+
+def _hg_verify(orig: Any, repo: Any, *args: Any, **opts: Any) -> Any:
+    with _thoroughly(repo):
+        return orig(repo, *args, **opts)
 
 
 @contextlib.contextmanager
-def _thoroughly(ui: Any) -> Iterator[None]:
+def _thoroughly(repo: Any) -> Iterator[None]:
     """Read from disk, detect collisions, and let workers help the verifier."""
-    if not ui.configbool(b'fastrevlog', b'enabled'):
+    if not repo.ui.configbool(settings.SECTION, b'enabled'):
         yield
         return
     caches.drop_all()
-    wrap = extensions.wrappedfunction
-    verifier = verify.verifier
     with contextlib.ExitStack() as stack:
         stack.enter_context(checking.collision_detection())
-        stack.enter_context(wrap(verifier, 'verify', _verify))
-        stack.enter_context(wrap(verifier, '_verifychangelog', _verifychangelog))
-        stack.enter_context(wrap(verifier, '_verifyfiles', _verifyfiles))
+        if getattr(verify.verifier.verify, '_unboundwrapper', None) is not _verify:
+            for name, wrapper in (
+                ('verify', _verify),
+                ('_verifychangelog', _verifychangelog),
+                ('_verifyfiles', _verifyfiles),
+            ):
+                wrapped = extensions.wrappedfunction(verify.verifier, name, wrapper)
+                stack.enter_context(wrapped)
         yield
 
 
@@ -165,15 +178,8 @@ def _is_plain(verifier: Any) -> bool:
 
 
 def _workers(ui: Any) -> tuple[int, bool]:
-    """How many workers, and whether that is the user's word.
-
-    Raises ``ConfigError``.
-    """
-    wanted = ui.configint(b'fastrevlog', b'verify-workers')
-    if wanted < 0:
-        raise error.ConfigError(
-            _(b'fastrevlog.verify-workers is %d, expected 0 or more') % wanted
-        )
+    """How many workers, and whether that is the user's word."""
+    wanted = settings.verify_workers(ui)
     if not (ui.configbool(b'worker', b'enabled') and worker.ismainthread()):
         return 1, False
     workers = wanted or crewmod.usable_cores()

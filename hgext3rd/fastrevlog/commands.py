@@ -46,19 +46,19 @@ def debugfastrevlog(ui: Any, repo: Any, **opts: Any) -> int:
 
     Returns 0 if fastrevlog is on, 1 if it is off.
     """
-    opts = {key.encode(): value for key, value in opts.items()}
-    limit = logcmdutil.getlimit(opts)
+    options = _by_bytes(opts)
+    limit = logcmdutil.getlimit(options)
     why_off = surveymod.why_off(ui, repo)
     found = surveymod.Survey()
     if why_off is None:
         with ui.makeprogress(_(b'opening'), unit=_(b'file logs')) as progress:
-            found = surveymod.survey(repo, opts.get(b'all'), limit, progress.update)
+            found = surveymod.survey(repo, options.get(b'all'), limit, progress.update)
         if not found.any_served:
             reasons = dict.fromkeys(reason for _kind, reason in found.refused)
             why_off = b'; '.join(
                 reason.encode('utf-8', 'replace') for reason in reasons
             )
-    with ui.formatter(b'debug-fastrevlog', opts) as fm:
+    with ui.formatter(b'debug-fastrevlog', options) as fm:
         fm.startitem()
         _show_verdict(fm, repo, why_off)
         _show_kinds(fm, found)
@@ -71,6 +71,11 @@ def debugfastrevlog(ui: Any, repo: Any, **opts: Any) -> int:
         if repo is not None:
             _show_repository(fm, repo)
     return 0 if why_off is None else 1
+
+
+def _by_bytes(opts: dict[str, Any]) -> dict[bytes, Any]:
+    """The options of a command, as Mercurial's own functions take them."""
+    return {name.encode(): value for name, value in opts.items()}
 
 
 def _padded(name: bytes) -> bytes:
@@ -208,8 +213,8 @@ def perffastrevlog(ui: Any, repo: Any, **opts: Any) -> int:
 
     Returns 0 on success, 1 if anything read was not the same.
     """
-    opts = {key.encode(): value for key, value in opts.items()}
-    seconds = opts[b'seconds']
+    options = _by_bytes(opts)
+    seconds = options[b'seconds']
     if seconds <= 0:
         raise error.InputError(_(b'--seconds must be more than 0'))
     if not len(repo.unfiltered()):
@@ -231,7 +236,7 @@ def perffastrevlog(ui: Any, repo: Any, **opts: Any) -> int:
                     hint=_(b"see 'hg debug::fastrevlog'"),
                 )
             results.append(result)
-    with ui.formatter(b'perf-fastrevlog', opts) as fm:
+    with ui.formatter(b'perf-fastrevlog', options) as fm:
         _show_results(fm, results)
     if not all(result.identical for result in results):
         ui.warn(_(b'what was read is not the same: please report this\n'))

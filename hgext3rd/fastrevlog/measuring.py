@@ -139,8 +139,10 @@ class Bench:
             return WORKS
         return [work for work in WORKS if work.kind in ('changelog', 'manifest')]
 
-    def measure(self, work: Work, seconds: float, step: Callable[[], None]) -> Result:
-        """Do a row within about ``seconds``; ``step()`` is called now and then."""
+    def measure(
+        self, work: Work, seconds: float, step: Callable[[Work], None]
+    ) -> Result:
+        """Do a row within about ``seconds``; ``step(work)`` is called now and then."""
         end = util.timer() + seconds
         items = self._items(work, seconds)
         identical, refusal = self._compare(work, items)
@@ -153,7 +155,7 @@ class Bench:
             if len(stock) % 2:
                 sides.reverse()
             for side, times in sides:
-                step()
+                step(work)
                 used, clock = self._time(side, work, items)
                 times.append(used)
                 passed += clock
@@ -254,9 +256,11 @@ def measure(
     bench = Bench(repo)
     bench.find_longest(seconds / 10)
     works = bench.works()
+
+    def tick(work: Work) -> None:
+        step(util.timer() - start, work)
+
     for at, work in enumerate(works):
         so_far = util.timer() - start
         share = max(seconds - so_far, 0) / (len(works) - at)
-        yield bench.measure(
-            work, share, lambda work=work: step(util.timer() - start, work)
-        )
+        yield bench.measure(work, share, tick)

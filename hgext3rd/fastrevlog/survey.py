@@ -64,7 +64,9 @@ class Survey:
 def refusal(storage: Any) -> str | None:
     """Why a storage object, or a revlog, is not served; None if it is."""
     # what a bundle adds is a revlog, and has one
-    rl = storage if hasattr(storage, '_inner') else getattr(storage, '_revlog', None)
+    rl: Any = (
+        storage if hasattr(storage, '_inner') else getattr(storage, '_revlog', None)
+    )
     inner = getattr(rl, '_inner', None)
     if inner is None:
         cls = type(storage)

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -226,7 +227,12 @@ def _lru(size: int) -> Any:
 
 def _make_loadindex(orig: Any) -> Any:
     def _loadindex(self: Any, docket: Any = None) -> Any:
-        loaded = orig(self, docket=docket)
+        try:
+            loaded = orig(self, docket=docket)
+        except struct.error:
+            # cut off within its first word, which Mercurial does not expect
+            why = b'index %s is corrupted' % self.display_id
+            raise errors.RevlogError(why) from None
         if self.uses_rust and settings_of(self.opener).over_rust:
             return _parse_over_rust(self, loaded)
         return loaded
@@ -363,7 +369,12 @@ def _make_revisiondata(orig: Any, generation: pick.Generation, load_inner: Any) 
                             )
                         if text is not None:
                             return text
-        # null, unknown, flagged, damaged: Mercurial's own way, and its own words
+                        # damaged: for Mercurial to say, who may trip over it
+                        try:
+                            return orig(self, rev, raw=raw)
+                        except AttributeError:
+                            raise errors.bad_text(self.display_id, rev) from None
+        # null, unknown, flagged: Mercurial's own way
         if validate:
             return orig(self, nodeorrev, raw=raw)
         return orig(self, nodeorrev, raw=raw, validate=False)

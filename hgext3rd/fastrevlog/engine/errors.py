@@ -43,3 +43,8 @@ def bad_index(name: bytes, rev: int, why: bytes) -> RevlogError:
     return RevlogError(
         _(b'index of %s is corrupted at revision %d: %s') % (name, rev, why)
     )
+
+
+def bad_text(name: bytes, rev: int) -> RevlogError:
+    """The restored text does not have the node that the index says."""
+    return RevlogError(_(b'integrity check failed on %s:%d') % (name, rev))

@@ -20,6 +20,7 @@ BLOCK = 65536  # bytes; reads are rounded to this
 AHEAD = 4 * BLOCK  # bytes read ahead of a scan, in its direction
 _KEEP = 1 << 20  # bytes; a larger read is not remembered
 _FLUSH_AT = 1 << 20  # bytes
+_TRUSTED = 16 << 20  # bytes; whether a file has more is asked before reading
 _PREAD = getattr(os, 'pread', None)
 
 
@@ -52,7 +53,7 @@ class DelayedHandle:
 
     def __init__(self, fp: Any, size: int, buffer: DelayedBuffer) -> None:
         self.fp = fp
-        self.size = size  # of the part on disk
+        self.on_disk = size
         self.buffer = buffer
         self.offset = 0
 
@@ -63,22 +64,22 @@ class DelayedHandle:
         if whence == os.SEEK_CUR:
             offset += self.offset
         elif whence == os.SEEK_END:
-            offset += self.size + self.buffer.size
+            offset += self.size()
         self.offset = offset
         return offset
 
     def read(self, count: int = -1) -> bytes:
         start = self.offset
-        end = self.size + self.buffer.size
+        end = self.size()
         if count >= 0:
             end = min(end, start + count)
         data = b''
-        if start < self.size:
+        if start < self.on_disk:
             self.fp.seek(start)
-            data = self.fp.read(min(end, self.size) - start)
-        if end > self.size:
+            data = self.fp.read(min(end, self.on_disk) - start)
+        if end > self.on_disk:
             tail = self.buffer.content()
-            data += tail[max(start - self.size, 0) : end - self.size]
+            data += tail[max(start - self.on_disk, 0) : end - self.on_disk]
         self.offset = start + len(data)
         return data
 
@@ -86,9 +87,13 @@ class DelayedHandle:
         self.seek(offset)
         return self.read(length)
 
+    def size(self) -> int:
+        """Bytes in file and buffer."""
+        return self.on_disk + self.buffer.size
+
     def write(self, data: bytes) -> None:
         self.buffer.append(bytes(data))
-        self.offset = self.size + self.buffer.size
+        self.offset = self.size()
 
     def flush(self) -> None:
         """Nothing reaches the disk before the delay ends."""
@@ -155,6 +160,10 @@ class AppendHandle:
         """Forget what is pending."""
         self._pending = []
         self._pending_size = 0
+
+    def size(self) -> int:
+        """Bytes in the file, what is pending included."""
+        return self._end
 
     def pread(self, length: int, offset: int) -> bytes:
         """Up to ``length`` bytes from ``offset``, what is pending included."""
@@ -250,10 +259,16 @@ class RandomAccessFile:
 
     def _pread(self, length: int, offset: int) -> bytes:
         handle = self.writing_handle or self.reading_handle
-        if handle is None:
-            handle = self.storage.reader(self.name)
-            try:
-                return handle.pread(length, offset)
-            finally:
-                handle.close()
-        return handle.pread(length, offset)
+        if handle is not None:
+            return self._bounded(handle, length, offset)
+        handle = self.storage.reader(self.name)
+        try:
+            return self._bounded(handle, length, offset)
+        finally:
+            handle.close()
+
+    def _bounded(self, handle: Any, length: int, offset: int) -> bytes:
+        """Read, without reserving memory for what a damaged index promises."""
+        if length > _TRUSTED:
+            length = min(length, max(handle.size() - offset, 0))
+        return handle.pread(length, offset) if length else b''

@@ -18,6 +18,7 @@ from . import (
     checking,
     compression,
     counting,
+    entries,
     errors,
     files,
     index,
@@ -27,7 +28,7 @@ from . import (
 )
 from . import writing as writingmod
 
-NULL_REV = -1
+NULL_REV = entries.NULL_REV
 NULL_NODE = checking.NULL_NODE
 _ALTERING = checking.ALTERING_FLAGS
 _keep = caches.budget.keep
@@ -36,7 +37,7 @@ _by_node = caches.texts_by_node
 _counters = counting.counters
 
 
-class InnerRevlog:
+class InnerRevlog(entries.EntryAccess):
     """The storage of one revlog, format version 1.
 
     ``storage`` opens the files; ``cindex`` is Mercurial's parsed C index, which
@@ -77,7 +78,11 @@ class InnerRevlog:
             storage, index_file if inline else data_file, window
         )
         self.restorer = restore.Restorer(
-            cindex, self.datafile, inline, data_file, read_options
+            cindex,
+            self.datafile,
+            inline,
+            index_file if inline else data_file,
+            read_options,
         )
         self._writer: writingmod.Writer | None = None
         self._engine: Any = None
@@ -123,43 +128,12 @@ class InnerRevlog:
         name = self.index_file if inline else self.data_file
         self.datafile = files.RandomAccessFile(self.storage, name, None)
         self.restorer.datafile = self.datafile
+        self.restorer.name = name
         self.restorer.inline = inline
 
     def become_split(self) -> None:
         """From now on the data are in a file of their own."""
         self._use_data_file(False)
-
-    # what an index entry says; the fields are described in docs/formats.md
-
-    def start(self, rev: int) -> int:
-        """Offset in bytes of the chunk of ``rev`` in the data."""
-        return self.cindex[rev][0] >> 16
-
-    def length(self, rev: int) -> int:
-        """Bytes that the chunk of ``rev`` takes."""
-        return self.cindex[rev][1]
-
-    def end(self, rev: int) -> int:
-        """Offset in bytes of the end of the chunk of ``rev``."""
-        entry = self.cindex[rev]
-        return (entry[0] >> 16) + entry[1]
-
-    def deltaparent(self, rev: int) -> int:
-        """The rev that the chunk of ``rev`` is a delta against, or -1."""
-        base = self.cindex[rev][3]
-        if base == rev:
-            return NULL_REV
-        return base if self.delta_config.general_delta else rev - 1
-
-    def issnapshot(self, rev: int) -> Any:
-        """Whether ``rev`` is a full text or a delta against a snapshot."""
-        if self.delta_config.sparse_revlog:
-            return self.cindex.issnapshot(rev)
-        return self.deltaparent(rev) == NULL_REV
-
-    def _deltachain(self, rev: int, stoprev: int | None = None) -> Any:
-        """``(revs, stopped)``: the delta chain of ``rev``, ascending."""
-        return self.cindex.deltachain(rev, stoprev)
 
     # reading
 
@@ -198,8 +172,12 @@ class InnerRevlog:
                 text = restorer.restore(rev)
             _counters.texts += 1
         cindex = self.cindex
-        p1 = cindex[entry[5]][7] if entry[5] >= 0 else NULL_NODE
-        p2 = cindex[entry[6]][7] if entry[6] >= 0 else NULL_NODE
+        try:
+            p1 = cindex[entry[5]][7] if entry[5] >= 0 else NULL_NODE
+            p2 = cindex[entry[6]][7] if entry[6] >= 0 else NULL_NODE
+        except IndexError:
+            why = b'a parent is out of range'
+            raise errors.bad_index(restorer.name, rev, why) from None
         if not checking.matches(text, node, p1, p2):
             # what was cached may be what is wrong: once more, from the disk
             self.forget()

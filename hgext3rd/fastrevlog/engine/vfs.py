@@ -47,6 +47,10 @@ class FdReader:
         """Up to ``length`` bytes from ``offset``; fewer only at the file's end."""
         return pread_all(self.fd, length, offset)
 
+    def size(self) -> int:
+        """Bytes in the file."""
+        return os.fstat(self.fd).st_size
+
     def close(self) -> None:
         fd, self.fd = self.fd, -1
         if fd >= 0:
@@ -69,6 +73,10 @@ class FileReader:
         """Up to ``length`` bytes from ``offset``; fewer only at the file's end."""
         self.fp.seek(offset)
         return self.fp.read(length)
+
+    def size(self) -> int:
+        """Bytes in the file."""
+        return self.fp.seek(0, os.SEEK_END)
 
     def close(self) -> None:
         if self._owned:

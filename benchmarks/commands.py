@@ -20,7 +20,6 @@ import os
 import pathlib
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,7 +27,7 @@ from typing import Any
 
 from conformance import counts
 
-from . import cli, processes, results, setups, subrepos
+from . import cli, processes, results, setups
 from .client import Worker
 from .command_rows import BUNDLE, ROWS, Plan, Row
 from .setups import Setup, SetupError
@@ -58,9 +57,14 @@ class Home:
         self.report = pathlib.Path(folder) / "report"
         self.out = os.path.join(folder, "out")
 
-    def fill(self, base: str) -> None:
-        """Copy the repository and warm its caches; raises SetupError."""
-        shutil.copytree(base, os.path.join(self.folder, "repo"), symlinks=True)
+    def fill(self, repo: str) -> None:
+        """Copy the repository's history, warm its caches; raises SetupError."""
+        source = os.path.join(repo, ".hg")
+        if os.path.exists(os.path.join(source, "sharedpath")):
+            raise SetupError(f"{repo} is a share: name the repository it shares")
+        drop = shutil.ignore_patterns("dirstate*", "*lock", "undo*", "cache", "wcache")
+        target = os.path.join(self.folder, "repo", ".hg")
+        shutil.copytree(source, target, symlinks=True, ignore=drop)
         self.untimed("debugupdatecaches")
 
     def line(self, args: list[str], *, report: bool = False) -> list[str]:
@@ -203,6 +207,68 @@ class Measuring:
         return line
 
 
+def measure(self, args: argparse.Namespace, loops: list[float]) -> None:
+        for home in self.homes:
+            self.once(home, proof=True)
+        start = time.monotonic()
+        done = 0
+        while cli.goes_on(args, done, time.monotonic() - start, self.row.repeat):
+            loops.append(results.yardstick())
+            for home in self.homes:
+                self.once(home, proof=False)
+            done += 1
+
+    def compare(self) -> bool:
+        """Whether all set-ups printed and made the same; notes what differs."""
+        leaders: dict[str, str] = {}
+        same = True
+        for home in self.homes:
+            name = home.setup.name
+            version = home.setup.facts["hgver"] if self.row.by_version else ""
+            leader = leaders.setdefault(version, name)
+            this, other = self.runs[name][0], self.runs[leader][0]
+            if this.outcome.digest != other.outcome.digest:
+                self.note(f"{name} prints or exits otherwise than {leader}")
+                same = False
+            if this.made != other.made:
+                self.note(f"{name} makes something else than {leader}")
+                same = False
+        return same
+
+    def line(self, clock: str) -> dict[str, Any]:
+        """The row of the result."""
+        line: dict[str, Any] = {"name": self.row.name, "what": self.row.what}
+        line["results"] = {}
+        line["same"] = self.compare()
+        line["proven"] = None
+        for home in self.homes:
+            name = home.setup.name
+            untimed, *timed = self.runs[name]
+            found = results.summary(
+                [run.outcome.wall for run in timed],
+                [run.outcome.cpu for run in timed],
+                clock,
+            )
+            peaks = [run.outcome.peak for run in timed if run.outcome.peak]
+            if peaks:
+                found["peak"] = int(statistics.median(peaks))
+            found["tree_peak"] = untimed.outcome.tree_peak
+            found["code"] = untimed.outcome.code
+            found["digest"] = untimed.outcome.digest
+            found["proof"] = untimed.proof and untimed.proof.as_dict()
+            line["results"][name] = found
+            if untimed.outcome.code:
+                said = untimed.outcome.errors.splitlines()
+                self.note(f"{name}: exit code {untimed.outcome.code}: {said[:3]}")
+            served = proven(self.row, untimed.proof)
+            if served is False:
+                self.note(f"{name}: no proof of service: {found['proof']}")
+            if served is not None:
+                line["proven"] = served and line["proven"] is not False
+        results.add_ratios(line, self.homes[0].setup.name)
+        return line
+
+
 def copy_base(repo: str, base: str, setup: Setup, env: dict[str, str]) -> None:
     """Copy what the set-ups start from: history alone.  Raises SetupError."""
     if os.path.exists(os.path.join(repo, ".hg", "sharedpath")):
@@ -221,9 +287,8 @@ def measure(args: argparse.Namespace, work: str) -> dict[str, Any]:
     """The whole run; answers the result.  Raises SetupError."""
     env = setups.environment(setups.write_hgrc(work))
     setups.inspect_all(args.setup, env)
-    base = os.path.join(work, "base")
-    copy_base(os.path.abspath(args.repo), base, args.setup[0], env)
-    with Worker(args.setup[0], base, env) as child:
+    repo = os.path.abspath(args.repo)
+    with Worker(args.setup[0], repo, env) as child:
         plan = child.ask("plan")
     if plan["annotate"] is None and "annotate" in args.rows:
         args.rows.remove("annotate")
@@ -234,9 +299,8 @@ def measure(args: argparse.Namespace, work: str) -> dict[str, Any]:
     for n, setup in enumerate(args.setup):
         home = Home(setup, os.path.join(work, f"{n}"), env)
         os.mkdir(home.folder)
-        home.fill(base)
+        home.fill(repo)
         homes.append(home)
-    shutil.rmtree(base)
     if "unbundle" in args.rows:
         homes[0].untimed("bundle", "--all", "-t", "none-v2", BUNDLE)
     record = cli.Record(result, args)

@@ -176,7 +176,9 @@ def test_damage(lab: Lab, log: str, name: str, damage: Damage) -> None:
     problems += judge_store(stock, ours)
     if not running.CONTROL:
         assert after.lines > before.lines, "no report: the extension was not there"
-        assert sum(after.served.values()) > sum(before.served.values())
+        # A changelog that cannot even be opened leaves nothing to serve.
+        if any(outcome.kind in ("fine", "damage found") for outcome in ours):
+            assert sum(after.served.values()) > sum(before.served.values())
         assert not problems, "\n".join(problems)
 
 

@@ -74,7 +74,7 @@ def bundle_and_union_repositories(w: World) -> None:
     w.hg("verify")
 
 
-@scenario()
+@scenario(refuses=("class: mercurial.bundlerepo",))
 def ssh(w: World) -> None:
     two(w)
     url = "ssh://dummy/"
@@ -99,7 +99,7 @@ def ssh(w: World) -> None:
     look(w)
 
 
-@scenario()
+@scenario(refuses=("class: mercurial.bundlerepo",))
 def http_server(w: World) -> None:
     two(w)
     with w.serving("repo") as url:

@@ -188,7 +188,10 @@ def format_revlog_0(w: World) -> None:
     look(w)
 
 
-@scenario(rc="[experimental]\ntreemanifest = yes\n")
+@scenario(
+    rc="[experimental]\ntreemanifest = yes\n",
+    refuses=("class: mercurial.bundlerepo",),
+)
 def treemanifest_exchange(w: World) -> None:
     w.init()
     history(w)

@@ -195,7 +195,7 @@ def censor_split_file(w: World) -> None:
     w.hg("cat -r 4 big")
 
 
-@scenario()
+@scenario(refuses=("dotencode?", "path encoding: hybrid?"))
 def upgrades(w: World) -> None:
     """`debugupgraderepo` there and back: every revision is written anew."""
     w.init(config="--config format.revlog-compression=zlib")

@@ -12,9 +12,10 @@ from __future__ import annotations
 import contextlib
 import inspect
 import os
+import pathlib
 import random
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Callable
 
 from mercurial import configitems, revlog, store
 from mercurial import ui as uimod
@@ -141,6 +142,9 @@ def ours(
     return rl
 
 
+Script = Callable[[Any, "Transaction"], Any]
+
+
 class Transaction:
     """A transaction that remembers what it was told, and can take it back."""
 
@@ -224,6 +228,12 @@ def history(seed: int, count: int = 60, lines: int = 60) -> list[Stored]:
     return revs
 
 
+def large(count: int = 14, size: int = 12_000) -> list[Stored]:
+    """Texts that do not compress: together more than an inline revlog holds."""
+    rng = random.Random(7)
+    return [(rng.randbytes(size), rev - 1, -1) for rev in range(count)]
+
+
 def node_of(rl: Any, text: bytes, p1: int, p2: int) -> bytes:
     return storageutil.hashrevisionsha1(text, rl.node(p1), rl.node(p2))
 
@@ -272,6 +282,40 @@ def files(where: Any) -> dict[str, bytes]:
             path = where.reljoin(folder, name)
             found[path.decode("latin-1")] = where.read(path)
     return found
+
+
+def texts(rl: Any) -> list[bytes]:
+    return [rl.rawdata(rev) for rev in rl]
+
+
+class Bench:
+    """The same script with Mercurial's inner revlog and with ours."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.folder = folder
+
+    def run(
+        self, make: Any, script: Script, **config: Any
+    ) -> tuple[Any, list[Any], dict[str, bytes]]:
+        folder = self.folder / make.__name__
+        folder.mkdir()
+        may_inline = config.pop("may_inline", True)
+        kind = config.pop("kind", KIND_MANIFEST)
+        where = opener(folder, **config)
+        tr = Transaction(where)
+        seen = script(make(where, kind=kind, may_inline=may_inline), tr)
+        return seen, tr.calls, files(where)
+
+    def same(self, script: Script, **config: Any) -> dict[str, bytes]:
+        """The files that both left; what they saw, told and wrote is the same."""
+        theirs = self.run(stock, script, **config)
+        got = self.run(ours, script, **config)
+        assert got[0] == theirs[0]
+        assert got[1] == theirs[1]
+        assert got[2].keys() == theirs[2].keys()
+        for name, content in theirs[2].items():
+            assert got[2][name] == content, name
+        return got[2]
 
 
 @contextlib.contextmanager

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,16 +139,11 @@ def build(w: World) -> None:
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    memory = Path("/dev/shm")
-    fast = memory.is_dir() and os.access(memory, os.W_OK)
-    base = Path(tempfile.mkdtemp(prefix="fastrevlog-", dir=memory if fast else None))
-    runner = running.Runner(base / "hg")
-    made = Lab(base / "lab", runner)
-    yield made
-    runner.close()
-    made.discard()
-    shutil.rmtree(base, ignore_errors=True)
+def lab() -> Iterator[Lab]:
+    with running.quick_folder() as folder:
+        runner = running.Runner(folder / "hg")
+        yield Lab(folder / "lab", runner)
+        runner.close()
 
 
 CASES: list[tuple[str, str, Damage]] = [

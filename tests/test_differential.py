@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import scenarios
 from scenarios import running
-from scenarios.world import Report, play_twice
+from scenarios.world import Report, World, play_twice
 
 SCENARIOS = scenarios.load()
 
@@ -24,15 +22,10 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[running.Runner]
 
 
 @pytest.fixture
-def base(tmp_path: Path) -> Iterator[Path]:
-    """A folder to play in: in memory where there is such a place, for speed."""
-    memory = Path("/dev/shm")
-    if memory.is_dir() and os.access(memory, os.W_OK):
-        folder = Path(tempfile.mkdtemp(prefix="fastrevlog-", dir=memory))
+def base() -> Iterator[Path]:
+    """A folder to play in."""
+    with running.quick_folder() as folder:
         yield folder / "w"
-        shutil.rmtree(folder, ignore_errors=True)
-    else:
-        yield tmp_path / "w"
 
 
 def check_service(known: scenarios.Scenario, report: Report) -> None:
@@ -57,10 +50,23 @@ def check_service(known: scenarios.Scenario, report: Report) -> None:
         assert seen or word.endswith("?"), f"not refused: {word}"
 
 
+def transcribe(name: str, world: World) -> None:
+    """Write down what was run, into the folder FASTREVLOG_TEST_TRANSCRIPTS."""
+    folder = os.environ.get("FASTREVLOG_TEST_TRANSCRIPTS")
+    if not folder:
+        return
+    with open(Path(folder) / name, "wb") as file:
+        for step in world.steps:
+            file.write(f"\n### {step.what}\n".encode())
+            file.write(step.result.out + step.result.err)
+            file.write(b"[%d]\n" % step.result.status)
+
+
 @pytest.mark.parametrize("name", sorted(SCENARIOS))
 def test_scenario(name: str, runner: running.Runner, base: Path) -> None:
     known = SCENARIOS[name]
     if running.hg_version() < known.since:
         pytest.skip(f"needs Mercurial {'.'.join(map(str, known.since))}")
-    _, report = play_twice(base, runner, known.play, known.rc)
+    world, report = play_twice(base, runner, known.play, known.rc)
+    transcribe(name, world)
     check_service(known, report)

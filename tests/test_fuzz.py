@@ -7,13 +7,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from scenarios.running import CONTROL, EXTENSION, HERE, hg_python
+from scenarios.running import CONTROL, EXTENSION, HERE, hg_python, quick_folder
 from scenarios.snapshot import differences, take
 
 SECONDS = float(os.environ.get("FASTREVLOG_FUZZ_SECONDS", "0"))
@@ -22,14 +21,9 @@ MEMORY = 2 << 30  # bytes of address space
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    memory = Path("/dev/shm")
-    fast = memory.is_dir() and os.access(memory, os.W_OK)
-    made = Path(
-        tempfile.mkdtemp(prefix="fastrevlog-", dir=memory if fast else tmp_path)
-    )
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
+def folder() -> Iterator[Path]:
+    with quick_folder() as made:
+        yield made
 
 
 def seeds() -> Iterator[int]:

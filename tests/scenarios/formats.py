@@ -125,6 +125,31 @@ register(
     "revlog.reuse-external-delta = no\nrevlog.delta-parent-search."
     "candidate-group-chunk-size = 1\n",
 )
+register(
+    "format_sparse_read",
+    "[experimental]\nsparse-read = yes\nsparse-read.density-threshold = 0.9\n"
+    "sparse-read.min-gap-size = 64\n",
+)
+register("format_full_deltas", "[devel]\nbundle.delta = full\n")
+register("format_prev_deltas", "[devel]\nbundle.delta = prev\n")
+register(
+    "format_delta_folding",
+    "[storage]\ndelta-fold-estimate = always\nrevlog.validate-delta-base = yes\n",
+    since=(7, 1),
+)
+register(
+    "format_compressed_exchange",
+    "[experimental]\nchangegroup5 = yes\n[format]\nuse-delta-info-flags = yes\n"
+    "[storage]\nrevlog.exchange-compressed-delta = yes\n",
+    since=(7, 2),
+)
+# Settings of fastrevlog, which stock does not know.
+register("format_no_cache", "[fastrevlog]\ncache-memory = 0\n")
+register("format_small_cache", "[fastrevlog]\ncache-memory = 3000\n")
+register(
+    "format_every_check",
+    "[fastrevlog]\ncheck = collision-detection\nverify-workers = 1\n",
+)
 register("format_memory_low", "[usage]\nresources.memory = low\n")
 register("format_memory_high", "[usage]\nresources.memory = high\n")
 register(

@@ -25,7 +25,7 @@ def make_parentrevs(orig: Any) -> Any:
 
     def parentrevs(self: Any, rev: int) -> tuple[int, int]:
         index = self.index
-        if index.__class__ is proxy_class:
+        if isinstance(index, proxy_class):
             parents = index.parents
             if parents is not None:
                 found = parents.get(rev)

@@ -26,8 +26,8 @@ from mercurial.utils import storageutil
 NULL_NODE = b'\0' * 20
 # flags of a revision whose text may not be what is stored for it
 ALTERING_FLAGS = 0xFFFF & ~getattr(constants, 'REVIDX_NEUTRAL_FLAGS', 0)
-_SMALL = 4096  # bytes; below this joining is cheaper than a second update()
-_sha1 = hashlib.sha1
+SMALL = 4096  # bytes; below this joining is cheaper than a second update()
+sha1 = hashlib.sha1
 
 
 class Policy:
@@ -58,9 +58,9 @@ def matches(text: bytes, node: bytes, p1: bytes, p2: bytes) -> bool:
     if policy.collision_detection:
         return storageutil.hashrevisionsha1(text, p1, p2) == node
     parents = p1 + p2 if p1 < p2 else p2 + p1
-    if len(text) < _SMALL:
-        digest = _sha1(parents + text)
+    if len(text) < SMALL:
+        digest = sha1(parents + text)
     else:
-        digest = _sha1(parents)
+        digest = sha1(parents)
         digest.update(text)
     return digest.digest() == node

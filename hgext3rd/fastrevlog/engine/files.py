@@ -16,8 +16,8 @@ from typing import Any
 
 from . import errors, vfs
 
-BLOCK = 65536  # bytes; reads are rounded to this
-AHEAD = 4 * BLOCK  # bytes read ahead of a scan, in its direction
+PAGE = 4096  # bytes; lone reads are rounded to this
+AHEAD = 256 * 1024  # bytes read ahead of a scan, in its direction
 _KEEP = 1 << 20  # bytes; a larger read is not remembered
 _FLUSH_AT = 1 << 20  # bytes
 _TRUSTED = 16 << 20  # bytes; whether a file has more is asked before reading
@@ -241,13 +241,17 @@ class RandomAccessFile:
         window_end = window_start + len(window)
         if window_start <= start and end <= window_end:
             return self.window
-        first = start - start % BLOCK
-        last = end + BLOCK - end % BLOCK
-        if window_start <= start and first <= window_end:
-            # mostly a range that begins in the window and ends behind it
-            last += AHEAD
-        elif start < window_start <= last:
-            first = max(first - AHEAD, 0)
+        if window and window_start <= start <= window_end + PAGE:
+            # a scan: the range mostly begins in the window and ends behind it
+            first = start
+            last = end + AHEAD
+        elif window and window_start - PAGE <= end <= window_end:
+            first = max(start - AHEAD, 0)
+            last = end
+        else:
+            # here and there; a little more costs nothing, much more does
+            first = start - start % PAGE
+            last = end + PAGE - end % PAGE
         data = self._pread(last - first, first)
         if first + len(data) < end:
             raise errors.short_read(

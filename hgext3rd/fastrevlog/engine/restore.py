@@ -96,7 +96,9 @@ class Restorer:
         offset = entry[0] >> 16
         if self.inline:
             offset += _ENTRY_SIZE * (rev + 1)
-        start, data = self.datafile.fetch(offset, offset + length)
+        start, data = self.datafile.window
+        if offset < start or offset + length > start + len(data):
+            start, data = self.datafile.fetch(offset, offset + length)
         offset -= start
         rawsize = entry[2]
         try:

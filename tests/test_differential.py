@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import scenarios
 from scenarios import running
-from scenarios.world import Report, World, play_twice
+from scenarios.world import Divergence, Report, World, play_twice
 
 SCENARIOS = scenarios.load()
 
@@ -70,3 +70,40 @@ def test_scenario(name: str, runner: running.Runner, base: Path) -> None:
     world, report = play_twice(base, runner, known.play, known.rc)
     transcribe(name, world)
     check_service(known, report)
+
+
+def another_text(w: World) -> None:
+    w.write("repo/f", "again\n")
+
+
+def another_mode(w: World) -> None:
+    (w.store() / "00changelog.i").chmod(0o640)
+
+
+def another_byte(w: World) -> None:
+    with open(w.store() / "phaseroots", "ab") as file:
+        file.write(b"\n")
+
+
+def another_file(w: World) -> None:
+    w.write("repo/.hg/store/data/new.i", "")
+
+
+@pytest.mark.parametrize(
+    "change", [another_text, another_mode, another_byte, another_file]
+)
+def test_differences_are_seen(
+    change: Callable[[World], None], runner: running.Runner, base: Path
+) -> None:
+    """The comparison itself: what only one playing does must not pass."""
+
+    def play(w: World) -> None:
+        w.init()
+        w.write("repo/f", "text\n")
+        w.commit("first")
+        if w.expected is not None:
+            change(w)
+        w.hg("commit -m second", code=None)
+
+    with pytest.raises(Divergence):
+        play_twice(base, runner, play)

@@ -25,7 +25,7 @@ _HEADER = struct.Struct('>I')
 _PER_FILE = frozenset(
     'radix target index _inner _indexfile _datafile _chainbasecache '
     '_chaininfocache _pcache _flagprocessors data_config delta_config '
-    'feature_config _initempty'.split()
+    'feature_config _initempty display_id'.split()
 )
 # objects that all file logs of a repository share already
 _SHARED = frozenset('opener nodeconstants _parse_index _diff_fn'.split())
@@ -52,6 +52,7 @@ class Template:
     __slots__ = (
         'shared',
         'configs',
+        'own',
         'processors',
         'inline',
         'storage',
@@ -71,6 +72,13 @@ class Template:
         self.configs = [
             (name, type(attributes[name]), dict(vars(attributes[name])))
             for name in ('data_config', 'delta_config', 'feature_config')
+        ]
+        # what each file log has a copy of, inside of its configuration
+        self.own = [
+            (name, key, value)
+            for name, _cls, values in self.configs
+            for key, value in values.items()
+            if isinstance(value, (dict, list, set))
         ]
         self.processors = dict(rl._flagprocessors)
         self.inline = inner.inline
@@ -98,6 +106,8 @@ class Template:
             config: Any = object.__new__(cls)
             attributes[name] = config
             config.__dict__.update(values)
+        for name, key, value in self.own:
+            attributes[name].__dict__[key] = value.copy()
         index_file = radix + b'.i'
         data_file = radix + b'.d'
         inner = self.new_inner(

@@ -156,10 +156,10 @@ class Measuring:
                 self.once(home, proof=False)
             done += 1
 
-    def compare(self) -> bool:
-        """Whether all set-ups printed and made the same; notes what differs."""
+    def compare(self) -> list[str]:
+        """The set-ups that printed or made something else; notes what differs."""
         leaders: dict[str, str] = {}
-        same = True
+        differs: list[str] = []
         for home in self.homes:
             name = home.setup.name
             version = home.setup.facts["hgver"] if self.row.by_version else ""
@@ -167,17 +167,18 @@ class Measuring:
             this, other = self.runs[name][0], self.runs[leader][0]
             if this.outcome.digest != other.outcome.digest:
                 self.note(f"{name} prints or exits otherwise than {leader}")
-                same = False
+                differs.append(name)
             if this.made != other.made:
                 self.note(f"{name} makes something else than {leader}")
-                same = False
-        return same
+                differs.append(name)
+        return sorted(set(differs))
 
     def line(self, clock: str) -> dict[str, Any]:
         """The row of the result."""
         line: dict[str, Any] = {"name": self.row.name, "what": self.row.what}
         line["results"] = {}
-        line["same"] = self.compare()
+        line["differs"] = self.compare()
+        line["same"] = not line["differs"]
         line["proven"] = None
         for home in self.homes:
             name = home.setup.name

@@ -91,7 +91,9 @@ def measure_row(
     first = workers[0].setup.name
     results.add_ratios(line, first)
     line["items"] = found[first]["items"]
-    line["same"] = len({one["digest"] for one in found.values()}) == 1
+    wanted = found[first]["digest"]
+    line["differs"] = [name for name in found if found[name]["digest"] != wanted]
+    line["same"] = not line["differs"]
     if not line["same"]:
         problems.append(f"{row}: the set-ups did not read the same")
     line["proven"] = None

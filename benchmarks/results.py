@@ -138,7 +138,7 @@ def time_table(result: dict[str, Any]) -> Table:
             if n:
                 line.append(f"{one['ratio']:.2f} x")
         line.append(f"{100 * max(one['spread'] for one in found):.0f} %")
-        line.append("same" if row["same"] else "DIFFERS")
+        line.append("same" if row["same"] else f"{', '.join(row['differs'])} DIFFERS")
         line.append({True: "yes", False: "NO", None: "-"}[row["proven"]])
         lines.append(line)
     return head, lines

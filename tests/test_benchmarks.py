@@ -138,6 +138,7 @@ def test_commands_notices_other_output(hg: str, repo: Path) -> None:
     done, result = bench("commands", repo, both, *options)
     assert done.returncode == 1
     assert [row["same"] for row in result["rows"]] == [False, False]
+    assert [row["differs"] for row in result["rows"]] == [["talkative"]] * 2
     assert "log-tip: talkative prints or exits otherwise than stock" in done.stdout
 
 

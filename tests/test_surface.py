@@ -123,24 +123,22 @@ def test_one_text_cache_of_7_0(where: Any) -> None:
     inner = enginelab.ours(where)._inner
     if not hasattr(inner, "_revisioncache"):
         pytest.skip("another generation")
-    assert inner._revisioncache is None
     node = inner.index[4][7]
     text = inner.raw_text(node, 4)
-    # Mercurial sets it once it has checked the text
-    assert inner._revisioncache is None
-    cached = (node, 4, text)
-    inner._revisioncache = cached
-    assert inner._revisioncache == cached
-    assert inner.raw_text(node, 4) == text
-    inner._revisioncache = None
-    assert inner._revisioncache is None
     assert inner.held_text(4) is None
-    inner._revisioncache = cached
-    inner.clear_cache()
+    # Mercurial sets it when it has checked a text, or was told not to
+    inner._revisioncache = (node, 4, text)
+    assert inner.held_text(4) == (text, False)
+    # what it found there it would trust, and not ask whether rev 4 is filtered
     assert inner._revisioncache is None
-    # a text without a rev, as an addition may set it
+    assert inner.raw_text(node, 4) is text
+    inner._revisioncache = None
+    inner.clear_cache()
+    assert inner.held_text(4) is None
+    # a text without a rev, or of one that is not there
     inner._revisioncache = (node, None, text)
-    assert inner._revisioncache == (node, None, text)
+    inner._revisioncache = (node, 99, text)
+    assert not inner.restorer.texts
 
 
 def test_text_cache_of_7_2(where: Any) -> None:

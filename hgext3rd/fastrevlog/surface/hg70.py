@@ -8,28 +8,21 @@ from ..engine import inner
 class InnerRevlog(inner.InnerRevlog):
     """Adds the one-text cache that the outer revlog reads and writes itself."""
 
-    _recent: tuple[bytes, int, bytes] | None = None
-
     @property
-    def _revisioncache(self) -> tuple[bytes, int, bytes] | None:
-        """``(node, rev, raw text)`` as last set, or None."""
-        return self._recent
+    def _revisioncache(self) -> None:
+        """None, so that Mercurial asks for the text, which may well be cached.
+
+        What it finds here it would take without asking whether the revision is
+        filtered, or the text was ever checked.
+        """
+        return None
 
     @_revisioncache.setter
     def _revisioncache(self, cached: tuple[bytes, int, bytes] | None) -> None:
-        if cached is None:
-            # Mercurial found that the text does not match its node
-            if self._recent is not None:
-                self.drop_text(self._recent[1])
-        else:
+        if cached is not None:
             _node, rev, text = cached
             if rev is not None and 0 <= rev < len(self.cindex):
                 self.keep_text(rev, text, False)
-        self._recent = cached
-
-    def forget(self) -> None:
-        self._recent = None
-        super().forget()
 
     def raw_text(self, node: bytes, rev: int) -> bytes:
         """The raw text of ``rev``, which the caller checks."""

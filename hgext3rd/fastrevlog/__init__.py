@@ -70,7 +70,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from mercurial import error, exthelper
+from mercurial import error, extensions, exthelper, hg
 
 from . import fallback, metadata, settings
 
@@ -116,13 +116,28 @@ def _reposetup(ui: Any, repo: Any) -> None:
     try:
         from . import hooks
 
-        hooks.install(ui)
+        if isinstance(hooks.install(ui), str):
+            return
         hooks.attach(ui, repo)
+        if _verify not in extensions.getwrapperchain(hg, 'verify'):
+            extensions.wrapfunction(hg, 'verify', _verify)
     except error.Error:
         # a setting that is none
         raise
     except Exception as exc:
         fallback.stand_aside(ui, fallback.describe(exc))
+
+
+def _verify(orig: Any, repo: Any, *args: Any, **opts: Any) -> Any:
+    """Wrap ``hg.verify``; what does the work is loaded when it is called."""
+    try:
+        from . import verifying
+
+        verify = verifying._hg_verify
+    except Exception as exc:
+        fallback.stand_aside(repo.ui, fallback.describe(exc))
+        return orig(repo, *args, **opts)
+    return verify(orig, repo, *args, **opts)
 
 
 cmdtable = eh.cmdtable

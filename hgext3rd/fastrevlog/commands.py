@@ -52,7 +52,8 @@ def debugfastrevlog(ui: Any, repo: Any, **opts: Any) -> int:
     found = surveymod.Survey()
     if why_off is None:
         with ui.makeprogress(_(b'opening'), unit=_(b'file logs')) as progress:
-            found = surveymod.survey(repo, options.get(b'all'), limit, progress.update)
+            whole = bool(options[b'all'])
+            found = surveymod.survey(repo, whole, limit, progress.update)
         if not found.any_served:
             reasons = dict.fromkeys(reason for _kind, reason in found.refused)
             why_off = b'; '.join(
@@ -221,7 +222,7 @@ def perffastrevlog(ui: Any, repo: Any, **opts: Any) -> int:
         raise error.Abort(_(b'there is nothing to measure: no changesets'))
     aside = surveymod.why_aside()
     if aside is not None:
-        raise error.Abort(_(b'fastrevlog stands aside: %s') % aside)
+        raise error.Abort(_(b'fastrevlog is off, because %s') % aside)
     results = []
     with ui.makeprogress(_(b'measuring'), unit=_(b'seconds'), total=seconds) as bar:
 

@@ -98,7 +98,7 @@ def why_aside() -> bytes | None:
         why = generation_found()
         if not why.startswith('unknown'):
             return None
-    return why.encode('utf-8', 'replace')
+    return b'it stands aside: %s' % why.encode('utf-8', 'replace')
 
 
 def generation_found() -> str:

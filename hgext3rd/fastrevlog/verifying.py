@@ -30,11 +30,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from mercurial import (
-    commands,
     extensions,
-    exthelper,
     filelog,
-    hg,
     revlog,
     verify,
     worker,
@@ -48,8 +45,6 @@ from . import findings as findingsmod
 from . import settings
 from .engine import caches, checking
 
-eh = exthelper.exthelper()
-
 # Below this, starting processes costs more than it gains.  In file logs; one
 # with a data file of its own has a long history and counts for many.
 _WORTHWHILE = 400
@@ -60,21 +55,8 @@ _SPLIT_WEIGHT = 40
 _HARMLESS = ('hgext.lfs.wrapper',)
 
 
-@eh.extsetup
-def _extsetup(ui: Any) -> None:
-    extensions.wrapfunction(hg, 'verify', _hg_verify)
-    # For the sake of extensions that replace `hg.verify`.  Who uses Mercurial as
-    # a library need not have loaded its commands.
-    if b'verify' in commands.table:
-        extensions.wrapcommand(commands.table, b'verify', _verify_command)
-
-
-def _verify_command(orig: Any, ui: Any, repo: Any, *args: Any, **opts: Any) -> Any:
-    with _thoroughly(repo):
-        return orig(ui, repo, *args, **opts)
-
-
 def _hg_verify(orig: Any, repo: Any, *args: Any, **opts: Any) -> Any:
+    """In the place of ``hg.verify``; the front door installs it."""
     with _thoroughly(repo):
         return orig(repo, *args, **opts)
 

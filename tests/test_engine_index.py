@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
+import gc
 import pathlib
+import sys
 from typing import Any, Callable
 
 import enginelab
@@ -23,9 +25,17 @@ def where(tmp_path: pathlib.Path) -> Any:
     return made
 
 
+_makers: list[Any] = []
+
+
+@pytest.fixture(params=[index.IndexProxy, index.IndexProxy.bound], autouse=True)
+def _either_proxy(request: pytest.FixtureRequest) -> None:
+    _makers[:] = [request.param]
+
+
 def pair(where: Any) -> tuple[index.IndexProxy, Any]:
     """The proxy, and a C index of its own for comparison."""
-    return index.IndexProxy(enginelab.stock(where).index), enginelab.stock(where).index
+    return _makers[0](enginelab.stock(where).index), enginelab.stock(where).index
 
 
 def answer(call: Callable[[], Any]) -> Any:
@@ -187,6 +197,29 @@ def test_methods_cost_a_look_up_only_once(where: Any) -> None:
     assert "get_rev" not in vars(proxy)
     assert proxy.get_rev(node(where, 3)) == 3
     assert vars(proxy)["get_rev"] == proxy.cindex.get_rev
+
+
+@pytest.mark.parametrize("make", [index.IndexProxy, index.IndexProxy.bound])
+def test_the_c_index_goes_with_its_proxy(where: Any, make: Any) -> None:
+    """It may be large, and long-lived processes open the changelog many times."""
+    cindex = enginelab.stock(where).index
+    gc.collect()
+    gc.disable()
+    try:
+        before = sys.getrefcount(cindex)
+        proxy = make(cindex)
+        assert len(proxy) == COUNT
+        assert proxy.rev(proxy[3][7]) == 3
+        assert sys.getrefcount(cindex) > before
+        del proxy
+        assert sys.getrefcount(cindex) == before
+    finally:
+        gc.enable()
+    # and another proxy of the same index is none the worse for it
+    one, other = make(cindex), make(cindex)
+    del one
+    assert len(other) == COUNT
+    assert other[3] == cindex[3]
 
 
 def test_nodes_of_heads(where: Any) -> None:

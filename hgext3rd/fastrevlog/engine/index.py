@@ -13,6 +13,14 @@ from __future__ import annotations
 
 from typing import Any
 
+_SPECIAL = ('__len__', '__getitem__', '__contains__')
+
+
+def _let_go(proxy: Any) -> None:
+    """Free the C index at once: a class waits for the garbage collector."""
+    for name in _SPECIAL:
+        delattr(type(proxy), name)
+
 
 class IndexProxy:
     """Forwards everything to the C index ``cindex``."""
@@ -35,11 +43,8 @@ class IndexProxy:
         They are looked up on the class, so this makes a class for one object: a
         few microseconds, well spent on an index that is asked millions of times.
         """
-        special = {
-            '__len__': cindex.__len__,
-            '__getitem__': cindex.__getitem__,
-            '__contains__': cindex.__contains__,
-        }
+        special = {name: getattr(cindex, name) for name in _SPECIAL}
+        special['__del__'] = _let_go
         return type(cls.__name__, (cls,), special)(cindex)
 
     def tabulate(self, canonical_order: bool) -> None:

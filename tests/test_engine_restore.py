@@ -280,3 +280,28 @@ def test_damage_gives_mercurials_text_or_an_error(
             else:
                 assert isinstance(got, CLEAN), repr(got)
         where.write(name.encode(), good[name])
+
+
+def test_no_chunk_is_decompressed_in_vain(
+    long_chain: tuple[Any, list[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first half of a chain is at hand, the rest has to be read."""
+    where, texts = long_chain
+    inner = enginelab.ours(where)._inner
+    half = len(texts) // 2
+    inner.datafile.window = (0, where.read(b"log.d")[: inner.end(half)])
+    calls: list[int] = []
+    decompress = restore._decompress
+
+    def counted(chunk: Any, limit: int) -> Any:
+        calls.append(limit)
+        return decompress(chunk, limit)
+
+    monkeypatch.setattr(restore, "_decompress", counted)
+    last = len(texts) - 1
+    assert enginelab.raw(inner, last) == texts[last]
+    assert len(calls) == len(inner._deltachain(last)[0])
+    inner.restorer.clear()
+    del calls[:]
+    assert enginelab.raw(inner, half) == texts[half]
+    assert len(calls) == len(inner._deltachain(half)[0])

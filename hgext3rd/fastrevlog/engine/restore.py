@@ -220,6 +220,10 @@ class Restorer:
         cindex = self.cindex
         start -= _ENTRY_SIZE if self.inline else 0
         step = _ENTRY_SIZE if self.inline else 0
+        last = cindex[revs[-1]]
+        if (last[0] >> 16) + step * revs[-1] - start + last[1] > end:
+            # found out before the others are decompressed in vain
+            return None
         result: list[Any] = []
         add = result.append
         largest = 0

@@ -215,7 +215,7 @@ def format_revlog_0(w: World) -> None:
 
 @scenario(
     rc="[experimental]\ntreemanifest = yes\n",
-    refuses=("class: mercurial.bundlerepo",),
+    refuses=("class: mercurial.bundlerepo", "vfs: readonlyvfs"),
 )
 def treemanifest_exchange(w: World) -> None:
     w.init()

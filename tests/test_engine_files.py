@@ -328,14 +328,27 @@ class FullDisk:
     def __init__(self, fp: Any) -> None:
         self.fp = fp
         self.full = False
+        self.written: list[bytes] = []
 
     def write(self, data: bytes) -> int:
         if self.full:
             raise OSError(errno.ENOSPC, "No space left on device")
+        self.written.append(data)
         return self.fp.write(data)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.fp, name)
+
+
+def test_nothing_is_written_twice(where: Any) -> None:
+    disk = FullDisk(where(b"log", b"w+"))
+    handle = files.AppendHandle(disk)
+    for piece in (b"one", b"two", b"three"):
+        handle.write(piece)
+        handle.flush()
+        handle.pread(1, 0)
+    handle.close()
+    assert disk.written == [b"one", b"two", b"three"]
 
 
 def test_what_a_full_disk_refused_is_not_forgotten(where: Any) -> None:

@@ -70,13 +70,16 @@ def _thoroughly(repo: Any) -> Iterator[None]:
     caches.drop_all()
     with contextlib.ExitStack() as stack:
         stack.enter_context(checking.collision_detection())
-        if getattr(verify.verifier.verify, '_unboundwrapper', None) is not _verify:
-            for name, wrapper in (
-                ('verify', _verify),
-                ('_verifychangelog', _verifychangelog),
-                ('_verifyfiles', _verifyfiles),
-            ):
-                wrapped = extensions.wrappedfunction(verify.verifier, name, wrapper)
+        verifier = verify.verifier
+        wrappers = (
+            ('verify', _verify),
+            ('_verifychangelog', _verifychangelog),
+            ('_verifyfiles', _verifyfiles),
+        )
+        known = all(hasattr(verifier, name) for name, _wrapper in wrappers)
+        if known and getattr(verifier.verify, '_unboundwrapper', None) is not _verify:
+            for name, wrapper in wrappers:
+                wrapped = extensions.wrappedfunction(verifier, name, wrapper)
                 stack.enter_context(wrapped)
         yield
 
@@ -150,6 +153,8 @@ def _is_plain(verifier: Any) -> bool:
         (filelog.narrowfilelog, ('renamed',)),
     ):
         for name in names:
+            if not hasattr(container, name):
+                return False
             for function in extensions.getwrapperchain(container, name):
                 module = getattr(function, '__module__', None) or ''
                 if module.startswith(('mercurial.', __package__ + '.')):

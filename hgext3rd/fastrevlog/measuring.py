@@ -31,7 +31,7 @@ from .engine import caches
 _SEED = 20
 _MOST_ROUNDS = 9
 _FEWEST_ROUNDS = 3
-_PROBE = 16  # items of the run that decides how many to take
+_PROBES = (16, 128)  # items of the runs that decide how many to take
 # items of a row, at the most
 _MOST = {'changelog': 3000, 'manifest': 1000, 'filelog': 2000, 'files': 5000}
 
@@ -166,12 +166,18 @@ class Bench:
     def _items(self, work: Work, seconds: float) -> list[Any]:
         """What to read: as much as ``seconds`` allow for a few rounds."""
         everything = self._everything(work)
-        probe = everything[:: max(1, len(everything) // _PROBE)][:_PROBE]
-        _used, clock = self._time(self._stock, work, probe)
-        each = max(clock / len(probe), 1e-7)
-        # a round of both sides, and as much again for what is not timed
-        affordable = int(seconds / (4 * _FEWEST_ROUNDS) / each)
-        count = max(_PROBE, min(affordable, _MOST[work.kind]))
+        affordable = 0
+        # the first reads of a run cost more than the others: a small run to find
+        # out how large one has to be to find out
+        for size in _PROBES:
+            if affordable and affordable < size:
+                break
+            probe = everything[:: max(1, len(everything) // size)][:size]
+            _used, clock = self._time(self._stock, work, probe)
+            each = max(clock / len(probe), 1e-7)
+            # a round of both sides, and as much again for what is not timed
+            affordable = int(seconds / (4 * _FEWEST_ROUNDS) / each)
+        count = max(_PROBES[0], min(affordable, _MOST[work.kind]))
         if work.way == 'ascending':
             return everything[-count:]
         return everything[:count]

@@ -595,6 +595,22 @@ def test_foreign_wrapper(repo: Path, tmp_path: Path) -> None:
         assert hg(repo, "verify", config=[*ours(workers), wrapper]) == stock
 
 
+def test_little_memory(repo: Path, tmp_path: Path) -> None:
+    """Texts are restored from further away when few may be held."""
+    (tmp_path / "tight.py").write_text(
+        "from mercurial import extensions\n"
+        "def extsetup(ui):\n"
+        "    import importlib\n"
+        "    package = extensions.find(b'fastrevlog').__name__\n"
+        "    importlib.import_module(package + '.flawless')._HELD = 3000\n"
+    )
+    report = tmp_path / "report"
+    config = [*ours(1, report), "extensions.tight=%s" % (tmp_path / "tight.py")]
+    assert hg(repo, "verify", config=config) == hg(repo, "verify")
+    (line,) = reported(report)
+    assert line["texts"] >= len(all_nodes(repo)) - 20
+
+
 # Settings
 
 

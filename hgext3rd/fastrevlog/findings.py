@@ -73,9 +73,11 @@ class Findings:
 
     def __exit__(self, exception: object, *_details: object) -> None:
         if self._crew is not None:
-            if exception is None:
-                self._crew.finish()
-            self._crew.close()
+            try:
+                if exception is None:
+                    self._crew.finish()
+            finally:
+                self._crew.close()
 
     def send_workers(self, workers: int, first: list[bytes], rest: list[bytes]) -> None:
         """Let workers check the file logs of these paths; ``first`` take long."""

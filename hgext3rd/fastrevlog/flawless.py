@@ -147,7 +147,7 @@ def _texts(inner: Any, count: int) -> Iterator[tuple[Any, bytes]]:
                 text = mdiff.patches(old, [chunk])
         held[rev] = text
         room -= len(text)
-        while room < 0:
+        while room < 0 and len(held) > 1:
             room += len(held.pop(next(iter(held))))
         yield entry, text
 

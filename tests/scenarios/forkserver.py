@@ -53,6 +53,8 @@ def preload() -> None:
             importlib.import_module("mercurial." + name)
         except ImportError:
             pass
+    for name in ("rebase", "share", "strip", "uncommit"):
+        importlib.import_module("hgext." + name)
     import hgdemandimport
 
     hgdemandimport.enable()

@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from . import EVERY_KIND, scenario
 from .everyday import history, look
 from .world import World
 
-NOTHING: frozenset = frozenset()
+NOTHING: frozenset[str] = frozenset()
 
 
 def work(w: World) -> None:
@@ -49,6 +51,26 @@ def work(w: World) -> None:
     look(w, code=None)
 
 
+def short_work(w: World) -> None:
+    """The same in a third of the time, for settings rather than formats."""
+    w.init()
+    w.hg("debugbuilddag -n -o '+20:fork+15*fork+10/fork'", code=None)
+    w.hg("update -q -C tip")
+    w.write("repo/large", w.noise(70000) + w.lines(2000).encode())
+    w.write("repo/small", w.lines(30))
+    w.commit("inline still")
+    w.append("repo/large", w.noise(70000))
+    w.append("repo/small", "more\n")
+    w.commit("splits")
+    look(w)
+    w.hg("debugrevlog large")
+    w.hg("bundle -q --all ../all.hg")
+    w.hg("strip -q -r 'tip~3' --no-backup")
+    w.hg("unbundle -q ../all.hg")
+    w.hg("clone -q --pull repo pulled", repo=None)
+    look(w, "pulled")
+
+
 def bundle_type(w: World) -> str:
     """The kind of bundle that the repository can be put in."""
     tree = "treemanifest" in w.hg("debugrequires").out.decode().split()
@@ -64,11 +86,17 @@ def register(
     rc: str,
     since: tuple[int, ...] = (7, 0),
     refuses: tuple[str, ...] = (),
-    kinds: frozenset = EVERY_KIND,
+    kinds: frozenset[str] = EVERY_KIND,
+    play: Callable[[World], None] = work,
 ) -> None:
-    scenario(
-        rc, kinds=kinds, writes=bool(kinds), refuses=refuses, since=since, name=name
-    )(work)
+    """Register a scenario for one configuration."""
+    known = scenario(rc, kinds, bool(kinds), refuses, since, name)
+    known(play)
+
+
+def variant(name: str, rc: str, since: tuple[int, ...] = (7, 0)) -> None:
+    """Register a short scenario."""
+    register(name, rc, since, play=short_work)
 
 
 def _format(setting: str, more: str = "") -> str:
@@ -78,16 +106,16 @@ def _format(setting: str, more: str = "") -> str:
 ZSTD = "revlog-compression = zstd"
 register("format_default", "")
 register("format_zlib", _format("revlog-compression = zlib"))
-register(
+variant(
     "format_zlib_0",
     _format("revlog-compression = zlib", "[storage]\nrevlog.zlib.level = 0\n"),
 )
-register(
+variant(
     "format_zlib_9",
     _format("revlog-compression = zlib", "[storage]\nrevlog.zlib.level = 9\n"),
 )
-register("format_zstd_1", _format(ZSTD, "[storage]\nrevlog.zstd.level = 1\n"))
-register("format_zstd_19", _format(ZSTD, "[storage]\nrevlog.zstd.level = 19\n"))
+variant("format_zstd_1", _format(ZSTD, "[storage]\nrevlog.zstd.level = 1\n"))
+variant("format_zstd_19", _format(ZSTD, "[storage]\nrevlog.zstd.level = 19\n"))
 register("format_none", _format("revlog-compression = none"))
 register("format_no_generaldelta", _format("usegeneraldelta = no\nsparse-revlog = no"))
 register("format_no_sparse", _format("sparse-revlog = no"))
@@ -96,7 +124,7 @@ REFUSED = ("path encoding?", "no fncache?", "vfs?")
 register("format_no_dotencode", _format("dotencode = no"), (7, 0), REFUSED, NOTHING)
 register("format_no_fncache", _format("usefncache = no"), (7, 0), REFUSED, NOTHING)
 register("format_no_store", _format("usestore = no"), (7, 0), REFUSED, NOTHING)
-register("format_short_chains", _format("maxchainlen = 3"))
+variant("format_short_chains", _format("maxchainlen = 3"))
 register(
     "format_nodemap",
     "[format]\nuse-persistent-nodemap = yes\n"
@@ -109,30 +137,30 @@ register(
     "[devel]\npersistent-nodemap = yes\n",
 )
 register("format_treemanifest", "[experimental]\ntreemanifest = yes\n")
-register(
+variant(
     "format_phases",
     _format(
         "use-internal-phase = yes\nexp-archived-phase = yes\nbookmarks-in-store=yes"
     ),
 )
-register(
+variant(
     "format_mmap",
     "[storage]\nrevlog.mmap.index = yes\nrevlog.mmap.index:size-threshold = 100\n",
 )
-register(
+variant(
     "format_delta_options",
     "[storage]\nrevlog.optimize-delta-parent-choice = no\n"
     "revlog.reuse-external-delta = no\nrevlog.delta-parent-search."
     "candidate-group-chunk-size = 1\n",
 )
-register(
+variant(
     "format_sparse_read",
     "[experimental]\nsparse-read = yes\nsparse-read.density-threshold = 0.9\n"
     "sparse-read.min-gap-size = 64\n",
 )
-register("format_full_deltas", "[devel]\nbundle.delta = full\n")
-register("format_prev_deltas", "[devel]\nbundle.delta = prev\n")
-register(
+variant("format_full_deltas", "[devel]\nbundle.delta = full\n")
+variant("format_prev_deltas", "[devel]\nbundle.delta = prev\n")
+variant(
     "format_delta_folding",
     "[storage]\ndelta-fold-estimate = always\nrevlog.validate-delta-base = yes\n",
     since=(7, 1),
@@ -144,14 +172,14 @@ register(
     since=(7, 2),
 )
 # Settings of fastrevlog, which stock does not know.
-register("format_no_cache", "[fastrevlog]\ncache-memory = 0\n")
-register("format_small_cache", "[fastrevlog]\ncache-memory = 3000\n")
-register(
+variant("format_no_cache", "[fastrevlog]\ncache-memory = 0\n")
+variant("format_small_cache", "[fastrevlog]\ncache-memory = 3000\n")
+variant(
     "format_every_check",
     "[fastrevlog]\ncheck = collision-detection\nverify-workers = 1\n",
 )
-register("format_memory_low", "[usage]\nresources.memory = low\n")
-register("format_memory_high", "[usage]\nresources.memory = high\n")
+variant("format_memory_low", "[usage]\nresources.memory = low\n")
+variant("format_memory_high", "[usage]\nresources.memory = high\n")
 register(
     "format_delta_info_71",
     _format("exp-use-delta-info-flags = yes\nexp-use-hasmeta-flag = yes"),

@@ -132,8 +132,6 @@ class Runner:
             "COLUMNS": "80",
             "PYTHONHASHSEED": "7",
             "HGEDITOR": "true",
-            # A module compiled on the fly must not appear beside the sources.
-            "PYTHONDONTWRITEBYTECODE": "1",
         }
 
     def close(self) -> None:

@@ -17,7 +17,8 @@ class Counts:
 
     ``processes`` is the number of report lines, ``served`` maps a kind of
     revlog to how many were served, ``refused`` a reason to how many were
-    handed back to Mercurial, ``texts`` counts restored texts, ``entries``
+    handed back to Mercurial, ``mishaps`` what went wrong inside fastrevlog to
+    how often, ``texts`` counts restored texts, ``entries``
     appended revisions, ``garbled`` lines that were no JSON.
     """
 
@@ -26,6 +27,9 @@ class Counts:
         default_factory=collections.Counter
     )
     refused: collections.Counter[str] = dataclasses.field(
+        default_factory=collections.Counter
+    )
+    mishaps: collections.Counter[str] = dataclasses.field(
         default_factory=collections.Counter
     )
     texts: int = 0
@@ -37,6 +41,7 @@ class Counts:
         self.processes += line.get("processes", 1)
         self.served.update(line.get("served", {}))
         self.refused.update(line.get("refused", {}))
+        self.mishaps.update(line.get("mishaps", {}))
         self.texts += line.get("texts", 0)
         self.entries += line.get("entries", 0)
         self.garbled += line.get("garbled", 0)
@@ -47,6 +52,7 @@ class Counts:
             "processes": self.processes,
             "served": dict(self.served.most_common()),
             "refused": dict(self.refused.most_common()),
+            "mishaps": dict(self.mishaps.most_common()),
             "texts": self.texts,
             "entries": self.entries,
             "garbled": self.garbled,

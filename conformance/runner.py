@@ -31,6 +31,7 @@ class Setup:
     extension: pathlib.Path
     timeout: int  # seconds, of one test
     user: str | None = None  # run the tests as this one; needs root
+    chg: pathlib.Path | None = None  # the client of Mercurial's command server
 
 
 @dataclasses.dataclass
@@ -69,6 +70,8 @@ def run(setup: Setup, test: str, slot: pathlib.Path, port: int) -> Outcome:
         f"--extra-config-opt=fastrevlog.report={report}",
         test,
     ]
+    if setup.chg:
+        command.insert(-1, f"--with-chg={setup.chg}")
     identity: dict[str, Any] = {}
     if setup.user:
         identity = {"user": setup.user, "extra_groups": []}

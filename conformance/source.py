@@ -70,6 +70,24 @@ def source(version: str, python: str | pathlib.Path = sys.executable) -> pathlib
     return target
 
 
+def chg(tree: pathlib.Path, version: str) -> pathlib.Path:
+    """Return the path of ``chg``, built (once) from the source tree.
+
+    ``Unavailable`` where it cannot be built.
+    """
+    target = CACHE / f"chg-{version}"
+    if not (target / "chg").exists():
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(tree / "contrib" / "chg", target)
+        try:
+            subprocess.run(
+                ["make", "-s", "-C", str(target)], check=True, capture_output=True
+            )
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise Unavailable(f"chg cannot be built: {error}") from None
+    return target / "chg"
+
+
 def _download(
     version: str, python: str | pathlib.Path, folder: pathlib.Path
 ) -> pathlib.Path:

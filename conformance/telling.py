@@ -46,6 +46,7 @@ def describe(total: dict[str, Any]) -> str:
     )
     rows.append(f"revlogs refused: {sum(refused.values())}")
     rows += [f"    {n} {reason}" for reason, n in refused.items()]
+    rows += [f"MISHAPS: {n} {what}" for what, n in counts.get("mishaps", {}).items()]
     if counts["garbled"]:
         rows.append(f"report lines that could not be read: {counts['garbled']}")
     if len(total["code"]) > 1:

@@ -67,6 +67,7 @@ A value that is none of these is an error, as for Mercurial's own settings.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -96,11 +97,19 @@ except Exception as exc:
 def _uisetup(ui: Any) -> None:
     if _trouble is not None:
         fallback.stand_aside(ui, _trouble)
+    _report(ui, at_exit=True)
+
+
+def _report(ui: Any, at_exit: bool = False) -> None:
     report = ui.configpath(settings.SECTION, b'report')
     if report:
         from . import accounting
 
-        accounting.report_at_exit(report, [arg.encode() for arg in sys.argv[1:]])
+        args = [os.fsencode(arg) for arg in sys.argv[1:]]
+        if at_exit:
+            accounting.report_at_exit(report, args)
+        else:
+            accounting.report_request(ui, report, args)
 
 
 @eh.reposetup
@@ -119,6 +128,7 @@ def _reposetup(ui: Any, repo: Any) -> None:
         if isinstance(hooks.install(ui), str):
             return
         hooks.attach(ui, repo)
+        _report(ui)
         if _verify not in extensions.getwrapperchain(hg, 'verify'):
             extensions.wrapfunction(hg, 'verify', _verify)
     except error.Error:

@@ -10,12 +10,14 @@ they are written only when the user names a file in ``fastrevlog.report``.
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from .engine import counting
 
 counters = counting.counters
 
 _reporting_pid = 0
+_pending_pid = 0
 
 
 def report_at_exit(path: bytes, args: list[bytes]) -> None:
@@ -31,6 +33,27 @@ def report_at_exit(path: bytes, args: list[bytes]) -> None:
 
     _reporting_pid = os.getpid()
     atexit.register(write_report, path, args)
+
+
+def report_request(ui: Any, path: bytes, args: list[bytes]) -> None:
+    """As :func:`report_at_exit`, for a repository opened in a forked process.
+
+    A command server forks for each client, and ``chg`` is a client for each
+    command; such a process leaves through ``os._exit``, but runs ``ui.atexit``.
+    """
+    global _pending_pid
+    pid = os.getpid()
+    if pid in (_reporting_pid, _pending_pid):
+        return
+    counters.reset()  # of what the parent did before the fork
+    _pending_pid = pid
+
+    def report() -> None:
+        global _pending_pid
+        _pending_pid = 0  # the next request of this process reports anew
+        write_report(path, args)
+
+    ui.atexit(report)
 
 
 def write_report(path: bytes, args: list[bytes]) -> None:

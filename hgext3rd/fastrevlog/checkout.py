@@ -6,7 +6,9 @@ Mercurial prepares each as if something were in its way: it looks for a director
 tries to remove a file, makes the parent folder, opens through three layers, and
 asks for the mode.  Here the file is created in one system call that succeeds only
 if there is nothing; whenever anything is different, Mercurial's own code does that
-file.  The path is audited by Mercurial as ever.
+file.  The path is audited by Mercurial's auditor, one that remembers the folders
+that it found to be in order for as long as the update goes on (or until it makes a
+symlink), where Mercurial looks at each of them again for every file.
 
 Only for what is plain: a working directory without filters, symlinks, backups or
 atomic replacement, and classes that no extension has changed.
@@ -17,10 +19,10 @@ from __future__ import annotations
 import os
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from mercurial import context, localrepo
+from mercurial import context, error, localrepo, pathutil, util
 from mercurial import vfs as vfsmod
 from mercurial.dirstateutils import timestamp
 
@@ -53,6 +55,34 @@ def create(path: bytes, data: bytes) -> bool:
     return True
 
 
+def auditor_of(wctx: Any, wvfs: Any) -> Callable[[bytes], None]:
+    """What raises Mercurial's errors for a path that may not be written.
+
+    ``wctx`` stands for the update, and holds the auditor while that lasts.
+    """
+    held = wctx.__dict__.get(_AUDITOR)
+    if held is not None:
+        return held
+    theirs = wvfs.audit
+    if type(theirs) is not pathutil.pathauditor:
+        return lambda path: wvfs._auditpath(path, b'wb')
+    cached = pathutil.pathauditor(
+        wvfs.base, theirs.callback, realfs=theirs._realfs, cached=True
+    )
+
+    def audit(path: bytes) -> None:
+        why = util.checkosfilename(path)
+        if why:
+            raise error.Abort(b'%s: %r' % (why, path))
+        cached(path, mode=b'wb')
+
+    setattr(wctx, _AUDITOR, audit)
+    return audit
+
+
+_AUDITOR = '_fastrevlog_auditor'
+
+
 def is_plain(repo: Any, wctx: Any) -> bool:
     """May files be created without Mercurial's general machinery?"""
     wvfs = repo.wvfs
@@ -74,6 +104,27 @@ def is_plain(repo: Any, wctx: Any) -> bool:
     )
 
 
+def _reader(repo: Any, mctx: Any) -> Callable[[bytes], bytes]:
+    """What reads the data of a file of ``mctx``."""
+
+    def generally(path: bytes) -> bytes:
+        return mctx.filectx(path).data()
+
+    if type(mctx) is not context.changectx or context.filectx.data is not _STOCK_DATA:
+        return generally
+    open_filelog = repo.file
+    node_of = mctx.filenode
+
+    def read(path: bytes) -> bytes:
+        try:
+            return open_filelog(path).read(node_of(path))
+        except error.CensoredNodeError:
+            return generally(path)  # which knows what the user wants
+
+    return read
+
+
+_STOCK_DATA = context.filectx.data
 _STOCK_WWRITE = localrepo.localrepository.wwrite
 _STOCK_WRITE = context.workingfilectx.write
 _STOCK_CLEAR = context.workingfilectx.clearunknown
@@ -87,11 +138,13 @@ def make_batchget(orig: Any) -> Any:
     ) -> Iterator[Any]:
         actions = list(actions)
         if not is_plain(repo, wctx) or any(a[1][0] == b'l' for a in actions):
+            wctx.__dict__.pop(_AUDITOR, None)
             yield from orig(repo, mctx, wctx, wantfiledata, actions)
             return
+        read = _reader(repo, mctx)
         filedata: dict[bytes, Any] = {}
         wvfs = repo.wvfs
-        audit = wvfs._auditpath
+        audit = auditor_of(wctx, wvfs)
         prefix = wvfs.base + b'/'
         left = []
         done = 0
@@ -99,8 +152,8 @@ def make_batchget(orig: Any) -> Any:
         for action in actions:
             f, (flags, backup), _msg = action
             path = prefix + f
-            audit(f, b'wb')
-            data = mctx.filectx(f).data()
+            audit(f)
+            data = read(f)
             if backup or not create(path, data):
                 left.append(action)
                 continue

@@ -19,13 +19,23 @@ from collections import deque
 from typing import Any
 
 DEFAULT_LIMIT = 64 * 1024 * 1024
-_OVERHEAD = 160  # bytes; a rough cost of one entry in dictionary and queue
+_OVERHEAD = 300  # bytes; a rough cost of one entry in dictionary and queue
+_WRITING_LIMIT = 8 * 1024 * 1024
 
 
 class Budget:
     """Bytes that all caches of this process may hold together."""
 
-    __slots__ = ('limit', 'used', 'evicted', 'hits', 'misses', '_queue')
+    __slots__ = (
+        'limit',
+        'used',
+        'evicted',
+        'hits',
+        'misses',
+        '_queue',
+        '_narrowed',
+        '_wide',
+    )
 
     def __init__(self, limit: int = DEFAULT_LIMIT) -> None:
         self.limit = limit  # bytes
@@ -34,6 +44,28 @@ class Budget:
         self.hits = 0
         self.misses = 0
         self._queue: deque[tuple[dict[Any, Any], Any, Any, int]] = deque()
+
+        self._narrowed = 0
+        self._wide = limit
+
+    def narrow(self) -> None:
+        """Hold little until :meth:`widen`; nests.
+
+        For the time of writing in bulk, which asks again for what it has just
+        written and for little else; and texts that stay, among all that is
+        allocated for a moment, leave holes that cost as much as they do.
+        """
+        self._narrowed += 1
+        if self._narrowed == 1:
+            self._wide = self.limit
+            self.limit = min(self.limit, _WRITING_LIMIT)
+
+    def widen(self) -> None:
+        """The end of :meth:`narrow`."""
+        self._narrowed -= 1
+        # unless another limit was set meanwhile
+        if not self._narrowed and self.limit == min(self._wide, _WRITING_LIMIT):
+            self.limit = self._wide
 
     def keep(self, cache: dict[Any, Any], key: Any, value: Any, size: int) -> None:
         """Put ``value``, ``size`` bytes, into ``cache`` and charge for it.

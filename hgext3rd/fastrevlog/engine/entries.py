@@ -47,3 +47,7 @@ class EntryAccess:
     def _deltachain(self, rev: int, stoprev: int | None = None) -> Any:
         """``(revs, stopped)``: the delta chain of ``rev``, ascending."""
         return self.cindex.deltachain(rev, stoprev)
+
+    def sidedata(self, rev: int, sidedata_end: int | None) -> dict[int, bytes]:
+        """Format version 1 has no sidedata."""
+        return {}

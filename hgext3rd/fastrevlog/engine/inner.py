@@ -273,10 +273,6 @@ class InnerRevlog(entries.EntryAccess):
         except compression.BadChunk as exc:
             raise exc.as_revlog_error() from None
 
-    def sidedata(self, rev: int, sidedata_end: int | None) -> dict[int, bytes]:
-        """Format version 1 has no sidedata."""
-        return {}
-
     def rev_diff(
         self, rev_1: int, rev_2: int, extra_delta: bytes | None = None
     ) -> bytes:
@@ -316,6 +312,10 @@ class InnerRevlog(entries.EntryAccess):
         if self._writer is None:
             self._writer = writingmod.Writer(self)
         return self._writer
+
+    def release_writer(self) -> None:
+        """Its work is done; the next one may be another."""
+        self._writer = None
 
     @property
     def _compressor(self) -> Any:

@@ -75,6 +75,9 @@ class Restorer:
 
     def keep_chunk(self, rev: int, chunk: bytes) -> None:
         """Remember the decompressed chunk of ``rev``."""
+        if chunk.__class__ is not bytes:
+            # a view would hold on to all that it is a part of
+            chunk = bytes(chunk)
         _keep(self.chunks, rev, chunk, len(chunk))
 
     def chain(self, rev: int) -> list[int]:

@@ -22,9 +22,10 @@ from typing import Any
 from mercurial import util
 from mercurial.i18n import _
 
-from . import counting, errors, files
+from . import caches, counting, errors, files
 
 _counters = counting.counters
+_BULK = 1000  # entries; a process that has added more is pulling or unbundling
 
 
 def inline_delay() -> Exception:
@@ -63,6 +64,9 @@ class Writer:
             return
         inner = self.inner
         index = data = None
+        bulk = _counters.entries > _BULK
+        if bulk:
+            caches.budget.narrow()
         try:
             revs = len(inner.cindex)
             data_size = inner.end(revs - 1) if revs else 0
@@ -82,6 +86,8 @@ class Writer:
                 index, data, _sidedata = self.handles
             self.handles = None
             inner.datafile.writing_handle = None
+            if bulk:
+                caches.budget.widen()
             try:
                 if data is not None:
                     data.close()
@@ -93,6 +99,10 @@ class Writer:
             finally:
                 if index is not None:
                     index.close()
+                if not self.is_delaying:
+                    # a writer refers to its revlog: thousands of both would
+                    # wait for the garbage collector
+                    inner.release_writer()
 
     def _expose(self, index: Any, data: Any) -> None:
         self.handles = (index, data, None)

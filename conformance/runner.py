@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -57,6 +58,16 @@ class Outcome:
         return [name for name, result in self.results.items() if result in BAD]
 
 
+def environment(hg: pathlib.Path) -> dict[str, str]:
+    """Return the environment of a run.
+
+    run-tests.py calls Python through a symbolic link, which does not find the
+    packages of a virtual environment: scripts of the suite need them named.
+    """
+    (packages,) = (hg.parent.parent / "lib").glob("python*/site-packages")
+    return {**os.environ, "PYTHONPATH": str(packages)}
+
+
 def run(setup: Setup, test: str, slot: pathlib.Path, port: int) -> Outcome:
     """Run one test file in ``slot``, a folder that no other run uses meanwhile."""
     output = clear(slot)
@@ -81,6 +92,7 @@ def run(setup: Setup, test: str, slot: pathlib.Path, port: int) -> Outcome:
         command,
         **identity,
         cwd=setup.tree / "tests",
+        env=environment(setup.hg),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -7,16 +7,16 @@ display: no content is trusted because of them, so ``hashlib`` does.
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
+from .engine import checking
 from .surface.pick import arguments_of
 
 
 def git_blob_name(text: bytes | None) -> bytes:
     """The 40 hexadecimal digits of git's name for a blob with this content."""
     text = text or b''
-    digest = hashlib.sha1(b'blob %d\0' % len(text))
+    digest = checking.sha1(b'blob %d\0' % len(text))
     digest.update(text)
     return digest.hexdigest().encode('ascii')
 

@@ -79,6 +79,8 @@ def install(ui: Any) -> pick.Generation | str:
 def apply(settings: settingsmod.Settings) -> None:
     """Put the settings that concern the whole process in force."""
     caches.budget.limit = settings.cache_memory
+    if settings.collision_detection and not checking.policy.collision_detection:
+        caches.drop_all()  # what was checked in another way
     checking.policy.collision_detection = settings.collision_detection
 
 
@@ -351,7 +353,10 @@ def _make_revisiondata(orig: Any, generation: pick.Generation, load_inner: Any) 
                 cindex = inner.cindex
                 rev = nodeorrev
                 if rev.__class__ is not int:
-                    rev = cindex.get_rev(nodeorrev)
+                    if isinstance(nodeorrev, int):
+                        rev = int(nodeorrev)
+                    else:
+                        rev = cindex.get_rev(nodeorrev)
                 if (
                     rev is not None
                     and 0 <= rev < len(cindex)

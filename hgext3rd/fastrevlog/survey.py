@@ -261,7 +261,7 @@ def _zlib() -> str:
 def _sha1() -> str:
     import hashlib
 
-    if type(hashlib.sha1()).__module__ != '_hashlib':
+    if type(hashlib.sha1(usedforsecurity=False)).__module__ != '_hashlib':
         return 'built into Python'
     import ssl
 

@@ -6,6 +6,8 @@ bytecount: Any
 compengines: Any
 lrucachedict: Any
 
+checkosfilename: Any
+
 def copyfile(
     src: bytes,
     dest: bytes,

@@ -17,6 +17,7 @@ times slower than ``hashlib``.  The house rule:
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 from collections.abc import Iterator
 
@@ -27,7 +28,13 @@ NULL_NODE = b'\0' * 20
 # flags of a revision whose text may not be what is stored for it
 ALTERING_FLAGS = 0xFFFF & ~getattr(constants, 'REVIDX_NEUTRAL_FLAGS', 0)
 SMALL = 4096  # bytes; below this joining is cheaper than a second update()
-sha1 = hashlib.sha1
+
+try:
+    sha1 = hashlib.sha1
+    sha1(b'')
+except ValueError:
+    # where OpenSSL offers no SHA-1 for security (FIPS); this is not for security
+    sha1 = functools.partial(hashlib.sha1, usedforsecurity=False)
 
 
 class Policy:

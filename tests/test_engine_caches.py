@@ -255,3 +255,24 @@ def test_a_text_of_another_node_is_not_given(where: Any) -> None:
     rl._inner.restorer.texts[7] = (b"n" * 20, b"of an older revision 7", True)
     assert rl._inner.held_text(7) is None
     assert checked(rl, 7) == enginelab.stock(where).rawdata(7)
+
+
+def test_little_is_held_while_much_is_written() -> None:
+    budget = caches.Budget(64 << 20)
+    cache: dict[int, bytes] = {}
+    budget.narrow()
+    budget.narrow()
+    for key in range(200):
+        budget.keep(cache, key, bytes(100_000), 100_000)
+    assert held(cache) <= 8 << 20
+    budget.widen()
+    assert budget.limit < 64 << 20
+    budget.widen()
+    assert budget.limit == 64 << 20
+    # a smaller limit of the user's counts, and one that is set meanwhile stays
+    budget.limit = 1 << 20
+    budget.narrow()
+    assert budget.limit == 1 << 20
+    budget.limit = 5
+    budget.widen()
+    assert budget.limit == 5

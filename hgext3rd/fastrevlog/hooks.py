@@ -11,7 +11,7 @@ one (``hg version``) do not load the storage layer for our sake.
 - ``revlog._load_inner``: swap in our inner revlog and the proxied index.
 - ``revlog._revisiondata``: the reading of a text from end to end, without the
   general machinery where no flag alters the text.
-- ``revlog.parentrevs``: see :mod:`.ancestry`.
+- ``revlog.parentrevs``, ``findmissingrevs``: see :mod:`.ancestry`.
 - ``localrepository.wlock``: see :mod:`.checkout`.
 - ``context.basectx.diff``: see :mod:`.diffing`.
 - ``scmutil.parsers``: the node tree in ``shortesthexnodeidprefix`` is made from
@@ -108,6 +108,7 @@ def _install(generation: pick.Generation) -> None:
     basediff = context.basectx.diff
     repo_class = localrepo.localrepository
     parentrevs = ancestry.make_parentrevs(outer.parentrevs)
+    missing = ancestry.make_findmissingrevs(outer.findmissingrevs, outer)
     read = _make_revisiondata(outer._revisiondata, generation, load_inner)
     # everything is made before anything is put in place: all or nothing
     state.replaced = [
@@ -117,6 +118,7 @@ def _install(generation: pick.Generation) -> None:
         (outer, '_revisiondata', outer._revisiondata, read),
         (outer, 'parentrevs', outer.parentrevs, parentrevs),
         (outer, '_uncheckedparentrevs', outer._uncheckedparentrevs, parentrevs),
+        (outer, 'findmissingrevs', outer.findmissingrevs, missing),
         (repo_class, 'wlock', repo_class.wlock, checkout.make_wlock(repo_class.wlock)),
         (scmutil, 'parsers', scmutil.parsers, _Parsers(scmutil.parsers)),
         (context.basectx, 'diff', basediff, diffing.make_diff(basediff)),

@@ -1,0 +1,102 @@
+Files are written into the working directory as Mercurial writes them
+
+  $ . "$TESTDIR/enable.sh"
+  $ cat >> $HGRCPATH << EOF
+  > [ui]
+  > timeout = 1
+  > [worker]
+  > enabled = no
+  > EOF
+  $ hg init repo
+  $ cd repo
+  $ mkdir -p d/e
+  $ echo plain > d/plain
+  $ echo '#!/bin/sh' > d/e/script
+  $ chmod +x d/e/script
+  $ printf '' > empty
+  $ printf '\001\nlooks like metadata\n' > odd
+  $ hg commit -qAm first
+  $ hg mv d/plain d/moved
+  $ hg commit -m moved
+  $ hg update -q null
+  $ ls
+  $ umask 027
+  $ hg update -q tip
+  $ served
+  served: changelog, filelog, manifest
+  $ ls -l d/e/script d/moved empty odd | cut -c1-10
+  -rwxr-x---
+  -rw-r-----
+  -rw-r-----
+  -rw-r-----
+  $ cat d/moved d/e/script
+  plain
+  #!/bin/sh
+  $ hg status
+  $ wc -c < odd | tr -d ' '
+  22
+
+What is in the way is seen, and kept
+
+  $ hg update -q null
+  $ echo mine > odd
+  $ hg update tip
+  odd: untracked file differs
+  abort: untracked files in working directory differ from files in requested revision
+  [20]
+  $ cat odd
+  mine
+  $ hg update -q -C tip
+  $ hg status
+
+A folder that is a symlink is not written through
+
+  $ hg update -q null
+  $ mkdir ../outside
+  $ ln -s ../outside d
+  $ hg update tip
+  abort: path 'd/e/script' traverses symbolic link 'd'
+  [255]
+  $ ls ../outside
+  $ rm d
+  $ hg update -q -C tip
+  $ hg status
+
+Nor is a folder that is another repository
+
+  $ hg update -q null
+  $ hg init d
+  $ hg update tip
+  abort: path 'd/e/script' is inside nested repo 'd'
+  [255]
+  $ rm -r d
+  $ hg update -q -C tip
+
+A folder that gives way to a symlink, and back, in one history
+
+  $ hg rm -q d/moved d/e/script
+  $ ln -s ../outside d
+  $ hg add d
+  $ hg commit -m 'd is a link'
+  $ hg update -q 1
+  $ test -L d
+  [1]
+  $ ls d
+  e
+  moved
+  $ hg update -q tip
+  $ test -L d
+  $ ls ../outside
+  $ hg update -q null
+  $ hg update -q tip
+  $ test -L d
+  $ hg verify -q
+
+The same by workers
+
+  $ hg update -q null
+  $ hg update -q 1 --config worker.enabled=yes --config worker.numcpus=3 \
+  >   --config worker.backgroundclose=no
+  $ hg status
+  $ cat d/moved
+  plain

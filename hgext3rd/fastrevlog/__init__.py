@@ -100,6 +100,22 @@ def _uisetup(ui: Any) -> None:
     _report(ui, at_exit=True)
 
 
+@eh.extsetup
+def _extsetup(ui: Any) -> None:
+    """A server forks for each command (``chg``) or lives long: load all of it now."""
+    if 'serve' not in sys.argv[1:] or fallback.standing.aside is not None:
+        return
+    if not ui.configbool(settings.SECTION, b'enabled'):
+        return
+    try:
+        from . import hooks
+
+        hooks.install(ui)
+    except Exception:
+        # for the first repository to find out, and to say
+        return
+
+
 def _report(ui: Any, at_exit: bool = False) -> None:
     report = ui.configpath(settings.SECTION, b'report')
     if report:

@@ -4,8 +4,8 @@
 
 The extension is copied first, so that editing it during a run of an hour
 changes nothing; the copy is named by a fingerprint of its content, which
-every result carries. The twin has the same name, help line and version:
-tests that print those print the same under both.
+every result carries. The twin has the same name, help, version, commands
+and settings: tests that print those print the same under both.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ import shutil
 TWIN = '''\
 # Does nothing: the baseline of a conformance run. Written by conformance.
 {docstring}
-'''
-TWIN_METADATA = '''\
+from . import commands, settings
 from .metadata import __version__, buglink, minimumhgversion, testedwith
+
+cmdtable = commands.eh.cmdtable
+configtable = settings.eh.configtable
 '''
 
 
@@ -51,17 +53,17 @@ def snapshot(package: pathlib.Path, folder: pathlib.Path) -> tuple[pathlib.Path,
 
 
 def twin(package: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
-    """Write the do-nothing extension that looks like ``package``; return its path."""
+    """Write the do-nothing extension that looks like ``package``; return its path.
+
+    It has the commands and the settings of ``package``, so that Mercurial's lists
+    and help are the same, and no part in anything else.
+    """
     front = (package / "__init__.py").read_text(encoding="utf-8")
     docstring = ast.get_docstring(ast.parse(front), clean=False) or "fastrevlog"
     text = TWIN.format(docstring=repr(docstring))
-    metadata = package / "metadata.py"
-    if metadata.exists():
-        text += TWIN_METADATA
-    name = "twin-" + hashlib.sha256(text.encode()).hexdigest()[:12]
-    target = folder / name / "fastrevlog"
-    target.mkdir(parents=True, exist_ok=True)
-    (target / "__init__.py").write_text(text, encoding="utf-8")
-    if metadata.exists():
-        shutil.copy2(metadata, target)
+    known = hashlib.sha256((text + package.parent.name).encode()).hexdigest()
+    target = folder / f"twin-{known[:12]}" / "fastrevlog"
+    if not target.exists():
+        shutil.copytree(package, target)
+        (target / "__init__.py").write_text(text, encoding="utf-8")
     return target

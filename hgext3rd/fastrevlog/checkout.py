@@ -179,25 +179,25 @@ def make_batchget(orig: Any) -> Any:
     return batchget
 
 
-def make_wlock(orig: Any) -> Any:
-    """Wrap ``localrepository.wlock``, which every update takes before it writes.
+def make_hook(orig: Any) -> Any:
+    """Wrap ``localrepository.hook``, which every update calls before it writes.
 
-    That is where ``mercurial.merge`` is prepared, if the command has loaded it:
-    most commands never do, and must not for our sake.
+    By then, and not before, ``mercurial.merge`` is loaded: most commands never do,
+    and must not for our sake.
     """
     prepared = False
 
-    def wlock(self: Any, *args: Any, **kw: Any) -> Any:
+    def hook(self: Any, name: bytes, *args: Any, **kw: Any) -> Any:
         nonlocal prepared
-        if not prepared:
+        if name == b'preupdate' and not prepared:
             merge = sys.modules.get('mercurial.merge')
             # a module that demandimport has not loaded yet is of another type
             if type(merge) is types.ModuleType:
                 prepared = True
                 _prepare(merge)
-        return orig(self, *args, **kw)
+        return orig(self, name, *args, **kw)
 
-    return wlock
+    return hook
 
 
 def _prepare(merge: Any) -> None:

@@ -12,7 +12,7 @@ one (``hg version``) do not load the storage layer for our sake.
 - ``revlog._revisiondata``: the reading of a text from end to end, without the
   general machinery where no flag alters the text.
 - ``revlog.parentrevs``, ``findmissingrevs``: see :mod:`.ancestry`.
-- ``localrepository.wlock``: see :mod:`.checkout`.
+- ``localrepository.hook``: see :mod:`.checkout`.
 - ``context.basectx.diff``: see :mod:`.diffing`.
 - ``scmutil.parsers``: the node tree in ``shortesthexnodeidprefix`` is made from
   the C index, which it recognises by type.
@@ -119,7 +119,7 @@ def _install(generation: pick.Generation) -> None:
         (outer, 'parentrevs', outer.parentrevs, parentrevs),
         (outer, '_uncheckedparentrevs', outer._uncheckedparentrevs, parentrevs),
         (outer, 'findmissingrevs', outer.findmissingrevs, missing),
-        (repo_class, 'wlock', repo_class.wlock, checkout.make_wlock(repo_class.wlock)),
+        (repo_class, 'hook', repo_class.hook, checkout.make_hook(repo_class.hook)),
         (scmutil, 'parsers', scmutil.parsers, _Parsers(scmutil.parsers)),
         (context.basectx, 'diff', basediff, diffing.make_diff(basediff)),
     ]

@@ -196,6 +196,7 @@ _HEADINGS = (
     ]
     + cmdutil.formatteropts,
     _(b'[-s NUM] [-T TEMPLATE]'),
+    helpcategory=registrar.command.CATEGORY_MAINTENANCE,
     intents={registrar.INTENT_READONLY},
 )
 def perffastrevlog(ui: Any, repo: Any, **opts: Any) -> int:

@@ -166,14 +166,17 @@ def make_batchget(orig: Any) -> Any:
             if done == 100:
                 yield False, (done, f)
                 done = 0
-        if done:
-            yield False, (done, f)
         if left:
             for final, value in orig(repo, mctx, wctx, wantfiledata, left):
                 if final:
                     filedata.update(value)
                 else:
-                    yield final, value
+                    # one step for both: progress looks as Mercurial's does
+                    count, f = value
+                    yield False, (done + count, f)
+                    done = 0
+        if done:
+            yield False, (done, f)
         yield True, filedata
 
     return batchget

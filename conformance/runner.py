@@ -64,8 +64,8 @@ def environment(hg: pathlib.Path) -> dict[str, str]:
     run-tests.py calls Python through a symbolic link, which does not find the
     packages of a virtual environment: scripts of the suite need them named.
     """
-    (packages,) = (hg.parent.parent / "lib").glob("python*/site-packages")
-    return {**os.environ, "PYTHONPATH": str(packages)}
+    packages = (hg.parent.parent / "lib").glob("python*/site-packages")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, packages))}
 
 
 def run(setup: Setup, test: str, slot: pathlib.Path, port: int) -> Outcome:

@@ -6,6 +6,22 @@ Files are written into the working directory as Mercurial writes them
   > timeout = 1
   > [worker]
   > enabled = no
+  > [extensions]
+  > who = $TESTTMP/who.py
+  > EOF
+
+Who writes the files? Asked for one command below, and for a clone
+
+  $ cat > $TESTTMP/who.py << EOF
+  > import os, sys
+  > def uisetup(ui):
+  >     def who():
+  >         for name in ('mercurial.merge', 'mercurial.merge_utils.update'):
+  >             function = getattr(sys.modules.get(name), 'batchget', None)
+  >             if function is not None:
+  >                 ui.write(b'%s\n' % function.__module__.encode())
+  >     if os.environ.get('WHO'):
+  >         ui.atexit(who)
   > EOF
   $ hg init repo
   $ cd repo
@@ -21,7 +37,8 @@ Files are written into the working directory as Mercurial writes them
   $ hg update -q null
   $ ls
   $ umask 027
-  $ hg update -q tip
+  $ WHO=1 hg update -q tip
+  *fastrevlog.checkout (glob)
   $ served
   served: changelog, filelog, manifest
   $ ls -l d/e/script d/moved empty odd | cut -c1-10
@@ -100,3 +117,8 @@ The same by workers
   $ hg status
   $ cat d/moved
   plain
+  $ WHO=1 hg clone -q . ../cloned
+  *fastrevlog.checkout (glob)
+  $ hg -R ../cloned status
+  $ served
+  served: changelog, filelog, manifest

@@ -78,12 +78,14 @@ print(compared > 50, raised > 20)
 """
 
 
-def test_null_unknown_and_filtered(tmp_path: pathlib.Path) -> None:
+def test_null_unknown_and_filtered(
+    tmp_path: pathlib.Path, hg_path: pathlib.Path, hgrc: pathlib.Path
+) -> None:
     """What is no plain visible revision gets Mercurial's own answer or error."""
     import hgext3rd.fastrevlog as package
 
     repo = tmp_path / "repo"
-    hg = [str(pathlib.Path(sys.executable).parent / "hg"), "--cwd", str(tmp_path)]
+    hg = [str(hg_path), "--cwd", str(tmp_path)]
     subprocess.run([*hg, "init", "repo"], check=True)
     dag = "debugbuilddag -R repo +5:fork+4*fork+3/fork+6"
     subprocess.run([*hg, *dag.split()], check=True)

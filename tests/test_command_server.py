@@ -8,15 +8,9 @@ import pathlib
 import socket
 import struct
 import subprocess
-import sys
 import time
 
 import pytest
-
-import hgext3rd.fastrevlog as package
-
-HG = pathlib.Path(sys.executable).parent / "hg"
-EXTENSION = pathlib.Path(package.__file__).parent
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs unix sockets")
 
@@ -51,22 +45,20 @@ class Client:
         self.socket.close()
 
 
-def test_each_request_is_reported(tmp_path: pathlib.Path) -> None:
+def test_each_request_is_reported(
+    tmp_path: pathlib.Path, hg_path: pathlib.Path, hgrc: pathlib.Path
+) -> None:
     repo = tmp_path / "repo"
     report = tmp_path / "report.jsonl"
     address = tmp_path / "socket"
-    (tmp_path / "hgrc").write_text(
-        f"[extensions]\nfastrevlog = {EXTENSION}\n"
-        f"[fastrevlog]\nreport = {report}\n[ui]\nusername = nobody\n"
-        "[cmdserver]\nlog = /dev/null\n"
-    )
-    env = {**os.environ, "HGRCPATH": str(tmp_path / "hgrc"), "HGPLAIN": "1"}
-    subprocess.run([HG, "init", repo], env=env, check=True)
+    with hgrc.open("a") as more:
+        more.write("[cmdserver]\nlog = /dev/null\n")
+    subprocess.run([hg_path, "init", repo], check=True)
     (repo / "file").write_text("one\n")
-    subprocess.run([HG, "-R", repo, "commit", "-qAm", "first"], env=env, check=True)
+    subprocess.run([hg_path, "-R", repo, "commit", "-qAm", "first"], check=True)
     # not in the repository: a server opens its own one before it forks
-    serve = [HG, "serve", "--cmdserver", "unix", "-a", str(address)]
-    server = subprocess.Popen(serve, env=env, cwd=tmp_path)
+    serve = [hg_path, "serve", "--cmdserver", "unix", "-a", str(address)]
+    server = subprocess.Popen(serve, cwd=tmp_path)
     try:
         while not address.exists():
             assert server.poll() is None

@@ -86,7 +86,7 @@ def missing_revs(
     for none, of what is not in ``table``.  No rev in ``common`` and ``heads`` is
     negative.
     """
-    top = max(*common, *heads, -1, -1)
+    top = max([-1, *common, *heads])
     wanted, known = 1, 2
     look_up = table.get
     marks = bytearray(top + 2)

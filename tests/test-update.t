@@ -109,6 +109,49 @@ A folder that gives way to a symlink, and back, in one history
   $ test -L d
   $ hg verify -q
 
+A revision that is censored, and one whose text is damaged, are for Mercurial to
+tell about, whoever reads the others
+
+  $ hg init ../odd
+  $ cd ../odd
+  $ for name in a b c; do echo $name > $name; done
+  $ hg commit -qAm first
+  $ echo secret > b
+  $ hg commit -m second
+  $ echo public > b
+  $ hg commit -m third
+  $ hg --config extensions.censor= censor -q -r 1 b
+  $ hg update -q null
+  $ hg update -q 1
+  abort: censored node: d2f2d9449f81
+  (set censor.policy to ignore errors)
+  [255]
+  $ hg update -q -C null
+  $ hg update -q 1 --config censor.policy=ignore
+  $ wc -c < b | tr -d ' '
+  0
+  $ hg update -q -C null
+  $ cp .hg/store/data/c.i c.i.kept
+  $ "$PYTHON" - << EOF
+  > with open('.hg/store/data/c.i', 'r+b') as f:
+  >     f.seek(-2, 2)
+  >     f.write(b'X')
+  > EOF
+  $ hg update -q tip
+  abort: integrity check failed on c:0
+  [50]
+  $ cp c.i.kept .hg/store/data/c.i
+  $ hg update -q -C null
+  $ rm c.i.kept
+  $ hg update -q tip
+  $ cat a b c
+  a
+  public
+  c
+  $ served
+  served: changelog, filelog, manifest
+  $ cd ../repo
+
 The same by workers
 
   $ hg update -q null

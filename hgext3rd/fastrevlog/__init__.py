@@ -139,12 +139,13 @@ def _reposetup(ui: Any, repo: Any) -> None:
     if fallback.standing.aside is not None:
         return
     try:
-        from . import hooks
+        from . import hooks, leaving
 
         if isinstance(hooks.install(ui), str):
             return
         hooks.attach(ui, repo)
         _report(ui)
+        leaving.without_last_collection()
         if _verify not in extensions.getwrapperchain(hg, 'verify'):
             extensions.wrapfunction(hg, 'verify', _verify)
     except error.Error:

@@ -7,28 +7,37 @@ tries to remove a file, makes the parent folder, opens through three layers, and
 asks for the mode.  Here the file is created in one system call that succeeds only
 if there is nothing; whenever anything is different, Mercurial's own code does that
 file.  The path is audited by Mercurial's auditor, one that remembers the folders
-that it found to be in order for as long as the update goes on (or until it makes a
-symlink), where Mercurial looks at each of them again for every file.
+that it found to be in order for as long as the update goes on, where Mercurial
+looks at each of them again for every file.  The text is read without the objects
+that Mercurial has around a file log, and is not remembered: it is asked for once.
 
-Only for what is plain: a working directory without filters, symlinks, backups or
-atomic replacement, and classes that no extension has changed.
+What all files have in common is made before Mercurial forks its workers, and they
+find it there (:class:`Checkout`).
+
+Only for what is plain: a working directory without filters, backups or atomic
+replacement, and classes that no extension has changed.
 """
 
 from __future__ import annotations
 
 import os
-import sys
-import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from mercurial import context, error, localrepo, pathutil, util
+from mercurial import context, error, filelog, localrepo, pathutil, txnutil, util
 from mercurial import vfs as vfsmod
 from mercurial.dirstateutils import timestamp
+from mercurial.utils import storageutil
 
-from .surface.pick import arguments_of
+from . import accounting, fallback, reading
+from .engine import caches
+from .surface import opening, updating
 
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, 'O_CLOEXEC', 0)
+_CHECKOUT = '_fastrevlog_checkout'  # an attribute of the working context
+_STEP = 100  # files; how often progress is told, as in Mercurial
+
+Read = Callable[[bytes], bytes]
 
 
 def create(path: bytes, data: bytes) -> bool:
@@ -55,16 +64,23 @@ def create(path: bytes, data: bytes) -> bool:
     return True
 
 
-def auditor_of(wctx: Any, wvfs: Any) -> Callable[[bytes], None]:
-    """What raises Mercurial's errors for a path that may not be written.
+class Checkout:
+    """What the files of one update have in common.
 
-    ``wctx`` stands for the update, and holds the auditor while that lasts.
+    ``audit`` raises Mercurial's errors for a path that may not be written; ``read``
+    gives the data of a file of the target.
     """
-    held = wctx.__dict__.get(_AUDITOR)
-    if held is not None:
-        return held
+
+    __slots__ = ('audit', 'read')
+
+    def __init__(self, repo: Any, mctx: Any, first: bytes, steady: bool) -> None:
+        self.audit = _auditor(repo.wvfs, steady)
+        self.read = _reader(repo, mctx, first)
+
+
+def _auditor(wvfs: Any, steady: bool) -> Callable[[bytes], None]:
     theirs = wvfs.audit
-    if type(theirs) is not pathutil.pathauditor:
+    if not steady or type(theirs) is not pathutil.pathauditor:
         return lambda path: wvfs._auditpath(path, b'wb')
     cached = pathutil.pathauditor(
         wvfs.base, theirs.callback, realfs=theirs._realfs, cached=True
@@ -76,11 +92,12 @@ def auditor_of(wctx: Any, wvfs: Any) -> Callable[[bytes], None]:
             raise error.Abort(b'%s: %r' % (why, path))
         cached(path, mode=b'wb')
 
-    setattr(wctx, _AUDITOR, audit)
     return audit
 
 
-_AUDITOR = '_fastrevlog_auditor'
+def _is_of(module: Any, function: Any) -> bool:
+    """Is this the module's own function, not an extension's in its place?"""
+    return getattr(function, '__globals__', None) is vars(module)
 
 
 def is_plain(repo: Any, wctx: Any) -> bool:
@@ -93,10 +110,10 @@ def is_plain(repo: Any, wctx: Any) -> bool:
         and type(wctx) is context.workingctx
         and type(wvfs) is vfsmod.vfs
         and wvfs.createmode is None
-        and unfiltered.wwrite is _STOCK_WWRITE
-        and unfiltered._filter is localrepo.localrepository._filter
-        and context.workingfilectx.write is _STOCK_WRITE
-        and context.workingfilectx.clearunknown is _STOCK_CLEAR
+        and _is_of(localrepo, unfiltered.wwrite)
+        and _is_of(localrepo, unfiltered._filter)
+        and _is_of(context, context.workingfilectx.write)
+        and _is_of(context, context.workingfilectx.clearunknown)
         and not repo._decodefilterpats
         and not (ui.verbose or ui.debugflag)
         and not ui.configbool(b'experimental', b'update.atomic-file')
@@ -104,114 +121,172 @@ def is_plain(repo: Any, wctx: Any) -> bool:
     )
 
 
-def _reader(repo: Any, mctx: Any) -> Callable[[bytes], bytes]:
-    """What reads the data of a file of ``mctx``."""
+def _reader(repo: Any, mctx: Any, first: bytes) -> Read:
+    """What reads the data of a file of ``mctx``; ``first`` is one of them."""
 
     def generally(path: bytes) -> bytes:
         return mctx.filectx(path).data()
 
-    if type(mctx) is not context.changectx or context.filectx.data is not _STOCK_DATA:
+    if type(mctx) is not context.changectx or not _is_of(context, context.filectx.data):
         return generally
     open_filelog = repo.file
     node_of = mctx.filenode
 
-    def read(path: bytes) -> bytes:
+    def by_filelog(path: bytes) -> bytes:
         try:
             return open_filelog(path).read(node_of(path))
         except error.CensoredNodeError:
             return generally(path)  # which knows what the user wants
 
-    return read
+    altering = reading.altering_flags()
+    shelf = _shelf(repo, first)
+    if altering is None or shelf is None:
+        return by_filelog
+    text_of = shelf.text
+    filtered = storageutil.filtermetadata
+    served = accounting.counters.served
+
+    def by_text(path: bytes) -> bytes:
+        try:
+            text = text_of(b'data/' + path, node_of(path), altering)
+        except (ValueError, IndexError, *fallback.EXPECTED):
+            text = None  # Mercurial finds the words
+        except Exception as exc:
+            fallback.mishap(exc, b'data/%s.i' % path)
+            text = None
+        if text is None:
+            return by_filelog(path)
+        served['filelog'] += 1
+        return filtered(text)
+
+    return by_text
 
 
-_STOCK_DATA = context.filectx.data
-_STOCK_WWRITE = localrepo.localrepository.wwrite
-_STOCK_WRITE = context.workingfilectx.write
-_STOCK_CLEAR = context.workingfilectx.clearunknown
+def _shelf(repo: Any, path: bytes) -> opening.Shelf | None:
+    """What opens file logs, if it does so for the one of ``path``."""
+    filelog_class: Any = filelog.filelog
+    if (
+        not _is_of(localrepo, type(repo.unfiltered()).file)
+        or not _is_of(filelog, filelog_class.__init__)
+        or not _is_of(filelog, filelog_class.read)
+        or repo.currenttransaction() is not None
+        or txnutil.mayhavepending(repo.root)
+    ):
+        return None
+    try:
+        log = repo.file(path)
+    except fallback.EXPECTED:
+        return None
+    if type(log) is not filelog_class or log.get_revlog().radix != b'data/' + path:
+        return None
+    return opening.shelf_of(repo.svfs)
+
+
+def _write_files(
+    orig: Any,
+    checkout: Checkout,
+    repo: Any,
+    mctx: Any,
+    wctx: Any,
+    wantfiledata: bool,
+    actions: Any,
+) -> Iterator[Any]:
+    """Do what ``batchget`` does, and leave to it (``orig``) what is not plain."""
+    filedata: dict[bytes, Any] = {}
+    wvfs = repo.wvfs
+    audit = checkout.audit
+    read = checkout.read
+    prefix = wvfs.base + b'/'
+    left = []
+    done = 0
+    f = b''
+    for action in actions:
+        f, (flags, backup), _msg = action
+        if backup or flags == b'l':
+            left.append(action)
+            continue
+        path = prefix + f
+        audit(f)
+        data = read(f)
+        if not create(path, data):
+            left.append(action)
+            continue
+        if flags == b'x':
+            wvfs.setflags(f, False, True)
+        if wantfiledata:
+            stat = os.lstat(path)
+            filedata[f] = (stat.st_mode, len(data), timestamp.mtime_of(stat))
+        done += 1
+        if done == _STEP:
+            yield False, (done, f)
+            done = 0
+    if left:
+        for final, value in orig(repo, mctx, wctx, wantfiledata, left):
+            if final:
+                filedata.update(value)
+            else:
+                # one step for both: progress looks as Mercurial's does
+                count, f = value
+                yield False, (done + count, f)
+                done = 0
+    if done:
+        yield False, (done, f)
+    yield True, filedata
 
 
 def make_batchget(orig: Any) -> Any:
-    """Wrap ``merge.batchget``, which writes the files of one worker's share."""
+    """Wrap ``batchget``, which writes the files of one worker's share."""
 
     def batchget(
         repo: Any, mctx: Any, wctx: Any, wantfiledata: bool, actions: Any
     ) -> Iterator[Any]:
-        actions = list(actions)
-        if not is_plain(repo, wctx) or any(a[1][0] == b'l' for a in actions):
-            wctx.__dict__.pop(_AUDITOR, None)
+        checkout = getattr(wctx, '__dict__', {}).get(_CHECKOUT)
+        if checkout is None:
             yield from orig(repo, mctx, wctx, wantfiledata, actions)
             return
-        read = _reader(repo, mctx)
-        filedata: dict[bytes, Any] = {}
-        wvfs = repo.wvfs
-        audit = auditor_of(wctx, wvfs)
-        prefix = wvfs.base + b'/'
-        left = []
-        done = 0
-        f = b''
-        for action in actions:
-            f, (flags, backup), _msg = action
-            path = prefix + f
-            audit(f)
-            data = read(f)
-            if backup or not create(path, data):
-                left.append(action)
-                continue
-            if flags == b'x':
-                wvfs.setflags(f, False, True)
-            if wantfiledata:
-                stat = os.lstat(path)
-                filedata[f] = (stat.st_mode, len(data), timestamp.mtime_of(stat))
-            done += 1
-            if done == 100:
-                yield False, (done, f)
-                done = 0
-        if left:
-            for final, value in orig(repo, mctx, wctx, wantfiledata, left):
-                if final:
-                    filedata.update(value)
-                else:
-                    # one step for both: progress looks as Mercurial's does
-                    count, f = value
-                    yield False, (done + count, f)
-                    done = 0
-        if done:
-            yield False, (done, f)
-        yield True, filedata
+        caches.budget.narrow(0)
+        try:
+            yield from _write_files(
+                orig, checkout, repo, mctx, wctx, wantfiledata, actions
+            )
+        finally:
+            caches.budget.widen()
 
     return batchget
 
 
-def make_hook(orig: Any) -> Any:
-    """Wrap ``localrepository.hook``, which every update calls before it writes.
+def make_apply(orig: Any, action_get: Any) -> Any:
+    """Wrap the function that applies an update, to prepare for its files."""
 
-    By then, and not before, ``mercurial.merge`` is loaded: most commands never do,
-    and must not for our sake.
-    """
-    prepared = False
-
-    def hook(self: Any, name: bytes, *args: Any, **kw: Any) -> Any:
-        nonlocal prepared
-        if name == b'preupdate' and not prepared:
-            merge = sys.modules.get('mercurial.merge')
-            # a module that demandimport has not loaded yet is of another type
-            if type(merge) is types.ModuleType:
-                prepared = True
-                _prepare(merge)
-        return orig(self, name, *args, **kw)
-
-    return hook
-
-
-def _prepare(merge: Any) -> None:
-    """Put :func:`make_batchget` in place, where Mercurial looks as expected."""
-    holder = merge
-    if not hasattr(merge, 'batchget'):  # Mercurial 7.2 moved it
+    def apply(
+        repo: Any, mresult: Any, wctx: Any, mctx: Any, *args: Any, **kw: Any
+    ) -> Any:
+        if not is_plain(repo, wctx):
+            return orig(repo, mresult, wctx, mctx, *args, **kw)
+        first = b''
+        steady = True
+        for path, (flags, _backup), _msg in mresult.getactions([action_get]):
+            first = first or path
+            # a folder that was in order may then give way to a symlink
+            if flags == b'l' and mctx.hasdir(path):
+                steady = False
+        if not first:
+            return orig(repo, mresult, wctx, mctx, *args, **kw)
+        checkout = Checkout(repo, mctx, first, steady)
+        setattr(wctx, _CHECKOUT, checkout)
         try:
-            from mercurial.merge_utils import update
-        except ImportError:
-            return
-        holder = update
-    expected = 'repo mctx wctx wantfiledata actions'
-    if arguments_of(getattr(holder, 'batchget', None)) == expected:
+            return orig(repo, mresult, wctx, mctx, *args, **kw)
+        finally:
+            delattr(wctx, _CHECKOUT)
+
+    return apply
+
+
+def install(merge: Any) -> None:
+    """Put our functions in place, where Mercurial looks as expected."""
+    found = updating.locate(merge)
+    if found is not None:
+        holder, name, action_get = found
         holder.batchget = make_batchget(holder.batchget)
+        apply = make_apply(getattr(holder, name), action_get)
+        setattr(holder, name, apply)

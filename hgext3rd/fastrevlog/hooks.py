@@ -9,8 +9,7 @@ one (``hg version``) do not load the storage layer for our sake.
 - ``revlog._loadindex``: with ``over-rust``, parse with the C index what the Rust
   build would have parsed itself.
 - ``revlog._load_inner``: swap in our inner revlog and the proxied index.
-- ``revlog._revisiondata``: the reading of a text from end to end, without the
-  general machinery where no flag alters the text.
+- ``revlog._revisiondata``: see :mod:`.reading`.
 - ``revlog.parentrevs``, ``findmissingrevs``: see :mod:`.ancestry`.
 - ``localrepository.hook``: see :mod:`.checkout`.
 - ``context.basectx.diff``: see :mod:`.diffing`.
@@ -23,13 +22,15 @@ from __future__ import annotations
 import contextlib
 import functools
 import struct
+import sys
+import types
 from collections.abc import Iterator
 from typing import Any
 
 from mercurial import context, localrepo, mdiff, revlog, scmutil, util
 from mercurial.revlogutils import flagutil
 
-from . import accounting, ancestry, checkout, diffing, eligibility, fallback
+from . import accounting, ancestry, diffing, eligibility, fallback, reading
 from . import settings as settingsmod
 from .engine import caches, checking, errors
 from .engine import index as indexmod
@@ -39,16 +40,11 @@ KIND_NAMES = {1001: 'changelog', 1002: 'manifest', 1003: 'filelog'}
 KIND_MANIFEST = 1002
 KIND_FILELOG = 1003
 _SETTINGS = settingsmod.ATTRIBUTE
-_TEMPLATES = '_fastrevlog_templates'
 _INDEX_ERRORS = (ValueError, IndexError)
 _OPENING_ERRORS = (ValueError, IndexError, OSError)
 
 counters = accounting.counters
 _plain_classes: dict[type, bool] = {}
-_reading_classes: dict[type, int] = {}
-# how a class of revlog reads a revision: in a way of its own, as Mercurial's
-# revlog does, or so once the revision is known not to be filtered (repoview)
-CUSTOM, PLAIN, FILTERED = 0, 1, 2
 
 
 class State:
@@ -109,7 +105,8 @@ def _install(generation: pick.Generation) -> None:
     repo_class = localrepo.localrepository
     parentrevs = ancestry.make_parentrevs(outer.parentrevs)
     missing = ancestry.make_findmissingrevs(outer.findmissingrevs, outer)
-    read = _make_revisiondata(outer._revisiondata, generation, load_inner)
+    read = reading.make_revisiondata(outer._revisiondata, generation, load_inner)
+    hook = _make_hook(repo_class.hook)
     # everything is made before anything is put in place: all or nothing
     state.replaced = [
         (outer, '__init__', outer.__init__, _make_init(outer.__init__)),
@@ -119,7 +116,7 @@ def _install(generation: pick.Generation) -> None:
         (outer, 'parentrevs', outer.parentrevs, parentrevs),
         (outer, '_uncheckedparentrevs', outer._uncheckedparentrevs, parentrevs),
         (outer, 'findmissingrevs', outer.findmissingrevs, missing),
-        (repo_class, 'hook', repo_class.hook, checkout.make_hook(repo_class.hook)),
+        (repo_class, 'hook', repo_class.hook, hook),
         (scmutil, 'parsers', scmutil.parsers, _Parsers(scmutil.parsers)),
         (context.basectx, 'diff', basediff, diffing.make_diff(basediff)),
     ]
@@ -160,6 +157,33 @@ class _Parsers:
         return self._parsers.nodetree(cindex, capacity)
 
 
+def _make_hook(orig: Any) -> Any:
+    """Wrap ``localrepository.hook``, which every update calls before it writes.
+
+    By then, and not before, ``mercurial.merge`` is loaded: most commands never do,
+    and must not for our sake.
+    """
+    prepared = False
+
+    def hook(self: Any, name: bytes, *args: Any, **kw: Any) -> Any:
+        nonlocal prepared
+        if name == b'preupdate' and not prepared:
+            merge = sys.modules.get('mercurial.merge')
+            # a module that demandimport has not loaded yet is of another type
+            if type(merge) is types.ModuleType:
+                prepared = True
+                try:
+                    from . import checkout
+
+                    checkout.install(merge)
+                except Exception as exc:
+                    # files are then written as ever
+                    counters.mishap(fallback.describe(exc))
+        return orig(self, name, *args, **kw)
+
+    return hook
+
+
 def _make_init(orig: Any) -> Any:
     outer = revlog.revlog
     for name, size in (('_chainbasecache', 100), ('_chaininfocache', 500)):
@@ -183,7 +207,7 @@ def _make_init(orig: Any) -> Any:
         # what else Mercurial was asked for decides which template fits
         key = (len(flagprocessors), *kw.items())
         try:
-            shelf = opener.__dict__[_TEMPLATES].get(key)
+            shelf = opener.__dict__[opening.TEMPLATES].get(key)
         except (AttributeError, KeyError, TypeError):
             shelf = None
         if shelf is not None and shelf.options is opener.options:
@@ -218,7 +242,7 @@ def _learn(rl: Any, opener: Any, key: Any, parse: Any) -> None:
         return
     template = opening.template_of(rl, parse)
     if template is not None:
-        shelves = opener.__dict__.setdefault(_TEMPLATES, {})
+        shelves = opener.__dict__.setdefault(opening.TEMPLATES, {})
         shelf = shelves.get(key)
         if shelf is None or shelf.options is not opener.options:
             shelf = shelves[key] = opening.Shelf(rl._inner.storage, opener.options)
@@ -319,71 +343,3 @@ def _diff_function(kind: int) -> Any:
     if kind == KIND_MANIFEST and hasattr(mdiff, 'manifest_diff'):
         return mdiff.manifest_diff
     return getattr(mdiff, 'storage_diff', mdiff.textdiff)
-
-
-def _make_revisiondata(orig: Any, generation: pick.Generation, load_inner: Any) -> Any:
-    altering = 0xFFFF & ~generation.neutral_flags
-    expected = fallback.EXPECTED
-    outer = revlog.revlog
-    inner_class = generation.inner
-    # a subclass that reads or checks differently keeps Mercurial's way
-    customs = ('_rawtext', 'checkhash', 'hash', 'revision', 'rawdata', 'flags', 'node')
-    plain = {name: getattr(outer, name) for name in customs}
-
-    def how_it_reads(cls: type) -> int:
-        how = PLAIN
-        for name, function in plain.items():
-            used = getattr(cls, name)
-            if used is not function:
-                if getattr(used, '__module__', '') != 'mercurial.repoview':
-                    how = CUSTOM
-                    break
-                how = FILTERED
-        _reading_classes[cls] = how
-        return how
-
-    def _revisiondata(
-        self: Any, nodeorrev: Any, raw: bool = False, validate: bool = True
-    ) -> bytes:
-        inner = self._inner
-        if inner.__class__ is inner_class and validate:
-            cls = self.__class__
-            how = _reading_classes.get(cls)
-            if how is None:
-                how = how_it_reads(cls)
-            if how:
-                cindex = inner.cindex
-                rev = nodeorrev
-                if rev.__class__ is not int:
-                    if isinstance(nodeorrev, int):
-                        rev = int(nodeorrev)
-                    else:
-                        rev = cindex.get_rev(nodeorrev)
-                if (
-                    rev is not None
-                    and 0 <= rev < len(cindex)
-                    and (how == PLAIN or rev not in self.filteredrevs)
-                ):
-                    entry = cindex[rev]
-                    if not entry[0] & altering:
-                        try:
-                            text = inner.checked_text(rev, entry)
-                        except expected:
-                            raise
-                        except Exception as exc:
-                            return fallback.read_by_mercurial(
-                                self, exc, load_inner, lambda: orig(self, rev, raw=raw)
-                            )
-                        if text is not None:
-                            return text
-                        # damaged: for Mercurial to say, who may trip over it
-                        try:
-                            return orig(self, rev, raw=raw)
-                        except AttributeError:
-                            raise errors.bad_text(self.display_id, rev) from None
-        # null, unknown, flagged: Mercurial's own way
-        if validate:
-            return orig(self, nodeorrev, raw=raw)
-        return orig(self, nodeorrev, raw=raw, validate=False)
-
-    return _revisiondata

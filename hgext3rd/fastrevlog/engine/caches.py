@@ -33,6 +33,7 @@ class Budget:
         'hits',
         'misses',
         '_queue',
+        '_narrow',
         '_narrowed',
         '_wide',
     )
@@ -45,11 +46,12 @@ class Budget:
         self.misses = 0
         self._queue: deque[tuple[dict[Any, Any], Any, Any, int]] = deque()
 
+        self._narrow = limit
         self._narrowed = 0
         self._wide = limit
 
-    def narrow(self) -> None:
-        """Hold little until :meth:`widen`; nests.
+    def narrow(self, limit: int = _WRITING_LIMIT) -> None:
+        """Hold no more than ``limit`` bytes until :meth:`widen`; nests.
 
         For the time of writing in bulk, which asks again for what it has just
         written and for little else; and texts that stay, among all that is
@@ -58,13 +60,13 @@ class Budget:
         self._narrowed += 1
         if self._narrowed == 1:
             self._wide = self.limit
-            self.limit = min(self.limit, _WRITING_LIMIT)
+            self.limit = self._narrow = min(self.limit, limit)
 
     def widen(self) -> None:
         """The end of :meth:`narrow`."""
         self._narrowed -= 1
         # unless another limit was set meanwhile
-        if not self._narrowed and self.limit == min(self._wide, _WRITING_LIMIT):
+        if not self._narrowed and self.limit == self._narrow:
             self.limit = self._wide
 
     def keep(self, cache: dict[Any, Any], key: Any, value: Any, size: int) -> None:

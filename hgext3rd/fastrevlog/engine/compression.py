@@ -73,6 +73,21 @@ def zstd() -> _PerThread:
     return _zstd
 
 
+def _bounded_frames() -> bytes:
+    """For each frame header descriptor of zstd: is the content size given, and
+    in one byte or two?  (RFC 8878, section 3.1.1.1.)"""
+    table = bytearray(256)
+    for descriptor in range(256):
+        size_flag = descriptor >> 6
+        single_segment = descriptor & 0x20
+        table[descriptor] = size_flag == 1 or (size_flag == 0 and single_segment != 0)
+    return bytes(table)
+
+
+# by the fifth byte of a frame: such a frame expands to at most 65,791 bytes
+BOUNDED = _bounded_frames()
+
+
 class BadChunk(Exception):
     """A chunk that cannot be turned into data, and why (bytes)."""
 
@@ -81,6 +96,11 @@ class BadChunk(Exception):
             why = str(why).encode('utf-8', 'replace')
         super().__init__(why)
         self.why: bytes = why
+
+    @classmethod
+    def of(cls, exc: Exception) -> BadChunk:
+        """What a decompressor raised, as a ``BadChunk``."""
+        return exc if isinstance(exc, cls) else cls(exc)
 
     def as_revlog_error(self) -> Exception:
         return errors.RevlogError(_(b'revlog decompress error: %s') % self.why)
@@ -121,6 +141,24 @@ def decompress(chunk: Any, limit: int) -> Any:
     if head == STORED:
         return chunk[1:]
     return _decompress_other(bytes(chunk))
+
+
+def bulk() -> tuple[Callable[[Any], bytes], tuple[type[Exception], ...]]:
+    """For a loop over many chunks: what to call, and what that may raise.
+
+    The function expands a chunk that starts with :data:`ZSTD` and whose fifth byte
+    is :data:`BOUNDED`, for which :func:`decompress` would do nothing more.
+    """
+    z = _zstd
+    if z is None:
+        # zstd is loaded for those who have such chunks
+        return _decompress_first, (BadChunk,)
+    return z.decompress, (BadChunk, z.error, MemoryError)
+
+
+def _decompress_first(chunk: Any) -> bytes:
+    data: bytes = decompress(chunk, UNLIMITED)
+    return data
 
 
 def _too_large(limit: int) -> BadChunk:

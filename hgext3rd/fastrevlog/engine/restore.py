@@ -27,6 +27,9 @@ _STEPS = 48  # texts kept on the way of a backward walk, at the most
 _budget = caches.budget
 _keep = caches.budget.keep
 _decompress = compression.decompress
+_bulk = compression.bulk
+_BOUNDED = compression.BOUNDED
+_ZSTD = compression.ZSTD
 # what a damaged chain makes of Mercurial's C functions
 _PATCH_ERRORS: tuple[type[Exception], ...] = (
     policy.importmod('mpatch').mpatchError,
@@ -230,22 +233,28 @@ class Restorer:
         result: list[Any] = []
         add = result.append
         largest = 0
-        for rev in revs:
-            entry = cindex[rev]
-            at = (entry[0] >> 16) + step * rev - start
-            stop = at + entry[1]
-            if at < 0 or stop > end:
-                return None
-            rawsize = entry[2]
-            if rawsize > largest:
-                largest = rawsize
-            elif rawsize < 0:
-                largest = compression.UNLIMITED
-            try:
-                # the limit is compression.expansion_limit(), spelled out
-                add(_decompress(data[at:stop], 65536 + 26 * largest))
-            except compression.BadChunk as exc:
-                raise errors.bad_chunk(self.name, rev, exc.why) from None
+        zstd, failures = _bulk()
+        rev = -1
+        try:
+            for rev in revs:
+                entry = cindex[rev]
+                at = (entry[0] >> 16) + step * rev - start
+                stop = at + entry[1]
+                if at < 0 or stop > end:
+                    return None
+                rawsize = entry[2]
+                if rawsize > largest:
+                    largest = rawsize
+                elif rawsize < 0:
+                    largest = compression.UNLIMITED
+                chunk = data[at:stop]
+                if stop - at > 8 and chunk[0] == _ZSTD and _BOUNDED[chunk[4]]:
+                    add(zstd(chunk))
+                else:
+                    # the limit is compression.expansion_limit(), spelled out
+                    add(_decompress(chunk, 65536 + 26 * largest))
+        except failures as exc:
+            raise self._bad_chunk(rev, exc) from None
         return result
 
     def _read_planned(self, revs: list[int], target: int | None) -> list[Any]:
@@ -305,9 +314,19 @@ class Restorer:
             # a mapped index: do not let small pieces hold on to it
             data = bytes(data[first - start : end - start])
             start = first
-        for rev, offset, length in group:
-            offset -= start
-            try:
-                result.append(_decompress(data[offset : offset + length], limit))
-            except compression.BadChunk as exc:
-                raise errors.bad_chunk(self.name, rev, exc.why) from None
+        zstd, failures = _bulk()
+        before = len(result)
+        try:
+            for _rev, offset, length in group:
+                offset -= start
+                chunk = data[offset : offset + length]
+                if length > 8 and chunk[0] == _ZSTD and _BOUNDED[chunk[4]]:
+                    result.append(zstd(chunk))
+                else:
+                    result.append(_decompress(chunk, limit))
+        except failures as exc:
+            rev = group[len(result) - before][0]
+            raise self._bad_chunk(rev, exc) from None
+
+    def _bad_chunk(self, rev: int, exc: Exception) -> Exception:
+        return errors.bad_chunk(self.name, rev, compression.BadChunk.of(exc).why)

@@ -61,6 +61,7 @@ class Template:
         'diff',
         'parse',
         'parse_arguments',
+        'plain_configs',
     )
 
     def __init__(self, rl: Any, parse: Any) -> None:
@@ -80,6 +81,8 @@ class Template:
             for key, value in values.items()
             if isinstance(value, (dict, list, set))
         ]
+        # for inner revlogs that nobody else will see, and none will change
+        self.plain_configs = tuple(attributes[name] for name, _, _ in self.configs)
         self.processors = dict(rl._flagprocessors)
         self.inline = inner.inline
         self.storage = inner.storage
@@ -134,6 +137,26 @@ class Template:
         attributes['_pcache'] = {}
         attributes['_flagprocessors'] = self.processors.copy()
 
+    def bare(self, radix: bytes, data: bytes) -> innermod.InnerRevlog:
+        """The inner revlog alone, to read a text from; raises as :meth:`open`."""
+        cindex, window = self.parse(data, *self.parse_arguments)
+        inner: innermod.InnerRevlog = self.new_inner(
+            self.storage,
+            cindex,
+            radix + b'.i',
+            radix + b'.d',
+            self.inline,
+            *self.plain_configs,
+            self.read_options,
+            window,
+            True,
+            self.diff,
+        )
+        return inner
+
+
+TEMPLATES = '_fastrevlog_templates'  # an attribute of the store's opener
+
 
 class Shelf:
     """The templates of one store, by index header, and what they rely on."""
@@ -145,6 +168,35 @@ class Shelf:
         # replaced by Mercurial when the configuration of a store changes
         self.options = options
         self.by_header: dict[int, Template] = {}
+
+    def text(self, radix: bytes, node: bytes, altering: int) -> bytes | None:
+        """The checked raw text of ``node`` in a file log, without an outer revlog.
+
+        None where there is more to it: a header that was not seen yet, an unknown
+        node, a flag of ``altering``, damage.  Raises ``OSError``, ``ValueError``,
+        ``IndexError`` and ``RevlogError``.
+        """
+        data = self.storage.read_whole(radix + b'.i')
+        template = self.by_header.get(header_of(data))
+        if template is None:
+            return None
+        inner = template.bare(radix, data)
+        rev = inner.cindex.get_rev(node)
+        if rev is None or rev < 0:
+            return None
+        entry = inner.cindex[rev]
+        if entry[0] & altering:
+            return None
+        return inner.checked_text(rev, entry)
+
+
+def shelf_of(opener: Any) -> Shelf | None:
+    """What file logs of a store look like, if all that were opened are alike."""
+    shelves = vars(opener).get(TEMPLATES, {})
+    if len(shelves) != 1:
+        return None
+    (shelf,) = shelves.values()
+    return shelf if shelf.options is opener.options else None
 
 
 def template_of(rl: Any, parse: Any) -> Template | None:

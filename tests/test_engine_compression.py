@@ -275,3 +275,33 @@ def test_each_thread_has_its_own_decompressor() -> None:
         thread.join()
     assert not wrong
     assert len({id(made) for made in decompressors}) == 4
+
+
+def test_which_frames_are_bounded() -> None:
+    """Frames that are expanded without being asked for their size first."""
+    module = compression.zstd_module()
+    compress = module.ZstdCompressor().compress
+    seen = set()
+    for size in (0, 1, 2, 255, 256, 257, 65_791, 65_792, 65_793, 1 << 20):
+        frame = compress(b"x" * size)
+        bounded = bool(compression.BOUNDED[frame[4]])
+        assert module.frame_content_size(frame) == size
+        assert not bounded or size <= 65_791
+        seen.add(bounded)
+        if bounded:
+            expand, _failures = compression.bulk()
+            assert expand(frame) == b"x" * size
+    assert seen == {True, False}
+    stream = module.ZstdCompressor().compressobj()
+    unsized = stream.compress(b"x" * 100) + stream.flush()
+    assert not compression.BOUNDED[unsized[4]]
+
+
+def test_what_bulk_may_raise_is_named() -> None:
+    compression.zstd()
+    expand, failures = compression.bulk()
+    frame = compression.zstd_module().ZstdCompressor().compress(b"text" * 50)
+    with pytest.raises(failures):
+        expand(frame[:-4])
+    with pytest.raises(failures):
+        expand(frame[:1] + b"x" + frame[2:])

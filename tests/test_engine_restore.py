@@ -305,3 +305,19 @@ def test_no_chunk_is_decompressed_in_vain(
     del calls[:]
     assert enginelab.raw(inner, half) == texts[half]
     assert len(calls) == len(inner._deltachain(half)[0])
+
+
+def test_a_full_text_that_was_just_written_is_not_read_again(
+    long_chain: tuple[Any, list[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where, texts = long_chain
+    inner = enginelab.ours(where)._inner
+    assert inner.cindex[0][3] == 0, "the first revision is stored whole"
+    inner.restorer.keep_chunk(0, texts[0])
+
+    def unread(*args: Any) -> Any:
+        raise AssertionError("read")
+
+    monkeypatch.setattr(type(inner.datafile), "fetch", unread)
+    inner.datafile.window = (0, b"")
+    assert inner.checked_text(0, inner.cindex[0]) == texts[0]

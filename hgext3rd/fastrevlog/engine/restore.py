@@ -99,6 +99,11 @@ class Restorer:
         length = entry[1]
         if not length:
             return b''
+        if self.chunks:
+            # what was just written is asked for again, before it is on the disk
+            held = self.chunks.get(rev)
+            if held is not None:
+                return held
         offset = entry[0] >> 16
         if self.inline:
             offset += _ENTRY_SIZE * (rev + 1)

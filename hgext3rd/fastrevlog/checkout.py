@@ -20,7 +20,9 @@ replacement, and classes that no extension has changed.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -29,13 +31,16 @@ from mercurial import vfs as vfsmod
 from mercurial.dirstateutils import timestamp
 from mercurial.utils import storageutil
 
-from . import accounting, fallback, reading
-from .engine import caches
+from . import accounting, fallback, machine, reading
+from .engine import caches, vfs
 from .surface import opening, updating
 
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, 'O_CLOEXEC', 0)
 _CHECKOUT = '_fastrevlog_checkout'  # an attribute of the working context
 _STEP = 100  # files; how often progress is told, as in Mercurial
+_SHARE = 500  # files; what a worker should at least have to write
+_SAMPLE = 16  # files that are looked at to tell memory from disk
+_WARM = 0.00005  # seconds; opening and reading a small file takes a disk longer
 
 Read = Callable[[bytes], bytes]
 
@@ -68,14 +73,15 @@ class Checkout:
     """What the files of one update have in common.
 
     ``audit`` raises Mercurial's errors for a path that may not be written; ``read``
-    gives the data of a file of the target.
+    gives the data of a file of the target; ``shelf`` opens file logs, if it may.
     """
 
-    __slots__ = ('audit', 'read')
+    __slots__ = ('audit', 'read', 'shelf')
 
     def __init__(self, repo: Any, mctx: Any, first: bytes, steady: bool) -> None:
         self.audit = _auditor(repo.wvfs, steady)
-        self.read = _reader(repo, mctx, first)
+        self.shelf = _shelf(repo, first)
+        self.read = _reader(repo, mctx, self.shelf)
 
 
 def _auditor(wvfs: Any, steady: bool) -> Callable[[bytes], None]:
@@ -121,8 +127,8 @@ def is_plain(repo: Any, wctx: Any) -> bool:
     )
 
 
-def _reader(repo: Any, mctx: Any, first: bytes) -> Read:
-    """What reads the data of a file of ``mctx``; ``first`` is one of them."""
+def _reader(repo: Any, mctx: Any, shelf: opening.Shelf | None) -> Read:
+    """What reads the data of a file of ``mctx``."""
 
     def generally(path: bytes) -> bytes:
         return mctx.filectx(path).data()
@@ -139,7 +145,6 @@ def _reader(repo: Any, mctx: Any, first: bytes) -> Read:
             return generally(path)  # which knows what the user wants
 
     altering = reading.altering_flags()
-    shelf = _shelf(repo, first)
     if altering is None or shelf is None:
         return by_filelog
     text_of = shelf.text
@@ -255,6 +260,43 @@ def make_batchget(orig: Any) -> Any:
     return batchget
 
 
+def _fewer_workers(
+    ui: Any, shelf: opening.Shelf | None, paths: list[bytes]
+) -> contextlib.AbstractContextManager[Any]:
+    """Within this context, no more workers than are of use, if that is known.
+
+    Mercurial starts four at least, since they wait for the disk most of the time.
+    Where all is in memory, those beyond the number of processors are only a cost,
+    as are those with too little to do.
+    """
+    if (
+        shelf is None
+        or len(paths) < _SHARE
+        or ui.config(b'worker', b'numcpus')
+        or not _in_memory(shelf.storage, paths)
+    ):
+        return contextlib.nullcontext()
+    workers = min(machine.usable_cores(), 1 + len(paths) // _SHARE)
+    override = {(b'worker', b'numcpus'): b'%d' % workers}
+    scope: contextlib.AbstractContextManager[Any] = ui.configoverride(
+        override, b'fastrevlog'
+    )
+    return scope
+
+
+def _in_memory(storage: vfs.StoreVFS, paths: list[bytes]) -> bool:
+    """Is this store read from memory, judged by the time that some files take?"""
+    times = []
+    try:
+        for path in paths[:: len(paths) // _SAMPLE]:
+            start = time.perf_counter()
+            storage.read_whole(b'data/%s.i' % path)
+            times.append(time.perf_counter() - start)
+    except OSError:
+        return False
+    return sorted(times)[len(times) * 3 // 4] < _WARM
+
+
 def make_apply(orig: Any, action_get: Any) -> Any:
     """Wrap the function that applies an update, to prepare for its files."""
 
@@ -263,19 +305,20 @@ def make_apply(orig: Any, action_get: Any) -> Any:
     ) -> Any:
         if not is_plain(repo, wctx):
             return orig(repo, mresult, wctx, mctx, *args, **kw)
-        first = b''
+        paths = []
         steady = True
         for path, (flags, _backup), _msg in mresult.getactions([action_get]):
-            first = first or path
+            paths.append(path)
             # a folder that was in order may then give way to a symlink
             if flags == b'l' and mctx.hasdir(path):
                 steady = False
-        if not first:
+        if not paths:
             return orig(repo, mresult, wctx, mctx, *args, **kw)
-        checkout = Checkout(repo, mctx, first, steady)
+        checkout = Checkout(repo, mctx, paths[0], steady)
         setattr(wctx, _CHECKOUT, checkout)
         try:
-            return orig(repo, mresult, wctx, mctx, *args, **kw)
+            with _fewer_workers(repo.ui, checkout.shelf, paths):
+                return orig(repo, mresult, wctx, mctx, *args, **kw)
         finally:
             delattr(wctx, _CHECKOUT)
 

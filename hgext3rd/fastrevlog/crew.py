@@ -41,14 +41,6 @@ _READ_SIZE = 1 << 20  # bytes
 _DEFAULT_SIGNALS = ('SIGINT', 'SIGTERM', 'SIGHUP', 'SIGCHLD', 'SIGPIPE')
 
 
-def usable_cores() -> int:
-    """How many processors this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS, Windows
-        return os.cpu_count() or 1
-
-
 def can_fork() -> bool:
     """Whether a fork of this process, as it is now, is a safe thing to do."""
     if not hasattr(os, 'fork') or not hasattr(select, 'PIPE_BUF'):

@@ -275,6 +275,6 @@ def _platform() -> str:
 
 
 def _cores() -> str:
-    from . import crew
+    from . import machine
 
-    return '%d of %d' % (crew.usable_cores(), os.cpu_count() or 1)
+    return '%d of %d' % (machine.usable_cores(), os.cpu_count() or 1)

@@ -42,7 +42,7 @@ from mercurial import (
 
 from . import crew as crewmod
 from . import findings as findingsmod
-from . import settings
+from . import machine, settings
 from .engine import caches, checking
 
 # Below this, starting processes costs more than it gains.  In file logs; one
@@ -169,7 +169,7 @@ def _workers(ui: Any) -> tuple[int, bool]:
     wanted = settings.verify_workers(ui)
     if not (ui.configbool(b'worker', b'enabled') and worker.ismainthread()):
         return 1, False
-    workers = wanted or crewmod.usable_cores()
+    workers = wanted or machine.usable_cores()
     return workers if workers > 1 and crewmod.can_fork() else 1, bool(wanted)
 
 

@@ -51,6 +51,9 @@ def zstd_module() -> Any:
         return zstandard
 
 
+Bulk = tuple[Callable[[Any], bytes], tuple[type[Exception], ...]]
+
+
 class _PerThread(threading.local):
     """zstd contexts must not be shared between threads (hgweb has several)."""
 
@@ -60,6 +63,7 @@ class _PerThread(threading.local):
         self.error: type[Exception] = module.ZstdError
         self.decompressor = module.ZstdDecompressor()
         self.decompress: Callable[[Any], bytes] = self.decompressor.decompress
+        self.bulk: Bulk = self.decompress, (BadChunk, self.error, MemoryError)
 
 
 _zstd: _PerThread | None = None
@@ -143,7 +147,7 @@ def decompress(chunk: Any, limit: int) -> Any:
     return _decompress_other(bytes(chunk))
 
 
-def bulk() -> tuple[Callable[[Any], bytes], tuple[type[Exception], ...]]:
+def bulk() -> Bulk:
     """For a loop over many chunks: what to call, and what that may raise.
 
     The function expands a chunk that starts with :data:`ZSTD` and whose fifth byte
@@ -153,7 +157,7 @@ def bulk() -> tuple[Callable[[Any], bytes], tuple[type[Exception], ...]]:
     if z is None:
         # zstd is loaded for those who have such chunks
         return _decompress_first, (BadChunk,)
-    return z.decompress, (BadChunk, z.error, MemoryError)
+    return z.bulk
 
 
 def _decompress_first(chunk: Any) -> bytes:

@@ -111,14 +111,14 @@ class Restorer:
         if offset < start or offset + length > start + len(data):
             start, data = self.datafile.fetch(offset, offset + length)
         offset -= start
-        rawsize = entry[2]
+        chunk = data[offset : offset + length]
+        zstd, failures = _bulk()
         try:
-            text = _decompress(
-                data[offset : offset + length],
-                65536 + 26 * rawsize if rawsize >= 0 else compression.UNLIMITED,
-            )
-        except compression.BadChunk as exc:
-            raise errors.bad_chunk(self.name, rev, exc.why) from None
+            if length > 8 and chunk[0] == _ZSTD and _BOUNDED[chunk[4]]:
+                return zstd(chunk)
+            text = _decompress(chunk, compression.expansion_limit(entry[2]))
+        except failures as exc:
+            raise self._bad_chunk(rev, exc) from None
         return text if text.__class__ is bytes else bytes(text)
 
     def restore(self, rev: int) -> bytes:

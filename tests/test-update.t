@@ -109,6 +109,30 @@ A folder that gives way to a symlink, and back, in one history
   $ test -L d
   $ hg verify -q
 
+A manifest with a symlink and a file below it does not write through the symlink,
+and says what it says without fastrevlog
+
+  $ hg init ../hell
+  $ cd ../hell
+  $ ln -s ../outside a
+  $ echo x > x
+  $ hg commit -qAm 'symlink a'
+  $ hg rm a
+  $ mkdir a
+  $ touch a/b
+  $ hg commit -qAm 'file a/b' a/b
+  $ hg manifest -r 1
+  a
+  a/b
+  x
+  $ rm -rf a
+  $ hg update -qC null
+  $ hg update 1
+  abort: path 'a/b' traverses symbolic link 'a'
+  [255]
+  $ ls ../outside
+  $ cd ../repo
+
 A revision that is censored, and one whose text is damaged, are for Mercurial to
 tell about, whoever reads the others
 

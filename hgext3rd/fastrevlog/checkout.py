@@ -78,15 +78,15 @@ class Checkout:
 
     __slots__ = ('audit', 'read', 'shelf')
 
-    def __init__(self, repo: Any, mctx: Any, first: bytes, steady: bool) -> None:
-        self.audit = _auditor(repo.wvfs, steady)
+    def __init__(self, repo: Any, mctx: Any, first: bytes) -> None:
+        self.audit = _auditor(repo.wvfs)
         self.shelf = _shelf(repo, first)
         self.read = _reader(repo, mctx, self.shelf)
 
 
-def _auditor(wvfs: Any, steady: bool) -> Callable[[bytes], None]:
+def _auditor(wvfs: Any) -> Callable[[bytes], None]:
     theirs = wvfs.audit
-    if not steady or type(theirs) is not pathutil.pathauditor:
+    if type(theirs) is not pathutil.pathauditor:
         return lambda path: wvfs._auditpath(path, b'wb')
     cached = pathutil.pathauditor(
         wvfs.base, theirs.callback, realfs=theirs._realfs, cached=True
@@ -306,15 +306,14 @@ def make_apply(orig: Any, action_get: Any) -> Any:
         if not is_plain(repo, wctx):
             return orig(repo, mresult, wctx, mctx, *args, **kw)
         paths = []
-        steady = True
         for path, (flags, _backup), _msg in mresult.getactions([action_get]):
             paths.append(path)
-            # a folder that was in order may then give way to a symlink
             if flags == b'l' and mctx.hasdir(path):
-                steady = False
+                # a manifest made to write through a symlink: as ever, in order
+                return orig(repo, mresult, wctx, mctx, *args, **kw)
         if not paths:
             return orig(repo, mresult, wctx, mctx, *args, **kw)
-        checkout = Checkout(repo, mctx, paths[0], steady)
+        checkout = Checkout(repo, mctx, paths[0])
         setattr(wctx, _CHECKOUT, checkout)
         try:
             with _fewer_workers(repo.ui, checkout.shelf, paths):

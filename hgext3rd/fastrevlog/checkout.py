@@ -297,26 +297,46 @@ def _in_memory(storage: vfs.StoreVFS, paths: list[bytes]) -> bool:
     return sorted(times)[len(times) * 3 // 4] < _WARM
 
 
+def prepare(
+    repo: Any, mresult: Any, wctx: Any, mctx: Any, action_get: Any
+) -> tuple[Checkout, contextlib.AbstractContextManager[Any]] | None:
+    """What an update's files have in common, and a context to apply it in.
+
+    None for an update that is left to Mercurial.
+    """
+    if not is_plain(repo, wctx):
+        return None
+    paths = []
+    for path, (flags, _backup), _msg in mresult.getactions([action_get]):
+        paths.append(path)
+        if flags == b'l' and mctx.hasdir(path):
+            # a manifest made to write through a symlink: as ever, in order
+            return None
+    if not paths:
+        return None
+    checkout = Checkout(repo, mctx, paths[0])
+    return checkout, _fewer_workers(repo.ui, checkout.shelf, paths)
+
+
 def make_apply(orig: Any, action_get: Any) -> Any:
     """Wrap the function that applies an update, to prepare for its files."""
 
     def apply(
         repo: Any, mresult: Any, wctx: Any, mctx: Any, *args: Any, **kw: Any
     ) -> Any:
-        if not is_plain(repo, wctx):
+        try:
+            prepared = prepare(repo, mresult, wctx, mctx, action_get)
+        except fallback.EXPECTED:
+            prepared = None
+        except Exception as exc:
+            accounting.counters.mishap(fallback.describe(exc))
+            prepared = None
+        if prepared is None:
             return orig(repo, mresult, wctx, mctx, *args, **kw)
-        paths = []
-        for path, (flags, _backup), _msg in mresult.getactions([action_get]):
-            paths.append(path)
-            if flags == b'l' and mctx.hasdir(path):
-                # a manifest made to write through a symlink: as ever, in order
-                return orig(repo, mresult, wctx, mctx, *args, **kw)
-        if not paths:
-            return orig(repo, mresult, wctx, mctx, *args, **kw)
-        checkout = Checkout(repo, mctx, paths[0])
+        checkout, scope = prepared
         setattr(wctx, _CHECKOUT, checkout)
         try:
-            with _fewer_workers(repo.ui, checkout.shelf, paths):
+            with scope:
                 return orig(repo, mresult, wctx, mctx, *args, **kw)
         finally:
             delattr(wctx, _CHECKOUT)

@@ -192,7 +192,7 @@ class Shelf:
 
 def shelf_of(opener: Any) -> Shelf | None:
     """What file logs of a store look like, if all that were opened are alike."""
-    shelves = vars(opener).get(TEMPLATES, {})
+    shelves = getattr(opener, '__dict__', {}).get(TEMPLATES, {})
     if len(shelves) != 1:
         return None
     (shelf,) = shelves.values()

@@ -111,28 +111,14 @@ class Template:
             config.__dict__.update(values)
         for name, key, value in self.own:
             attributes[name].__dict__[key] = value.copy()
-        index_file = radix + b'.i'
-        data_file = radix + b'.d'
-        inner = self.new_inner(
-            self.storage,
-            cindex,
-            index_file,
-            data_file,
-            self.inline,
-            attributes['data_config'],
-            attributes['delta_config'],
-            attributes['feature_config'],
-            self.read_options,
-            window,
-            True,
-            self.diff,
-        )
+        configs = [attributes[name] for name, _cls, _values in self.configs]
+        inner = self._inner(radix, cindex, window, configs)
         attributes['_inner'] = inner
         attributes['index'] = inner.index
         attributes['radix'] = radix
         attributes['target'] = target
-        attributes['_indexfile'] = index_file
-        attributes['_datafile'] = data_file
+        attributes['_indexfile'] = inner.index_file
+        attributes['_datafile'] = inner.data_file
         attributes['_initempty'] = False
         attributes['_pcache'] = {}
         attributes['_flagprocessors'] = self.processors.copy()
@@ -140,13 +126,18 @@ class Template:
     def bare(self, radix: bytes, data: bytes) -> innermod.InnerRevlog:
         """The inner revlog alone, to read a text from; raises as :meth:`open`."""
         cindex, window = self.parse(data, *self.parse_arguments)
+        return self._inner(radix, cindex, window, self.plain_configs)
+
+    def _inner(
+        self, radix: bytes, cindex: Any, window: Any, configs: Any
+    ) -> innermod.InnerRevlog:
         inner: innermod.InnerRevlog = self.new_inner(
             self.storage,
             cindex,
             radix + b'.i',
             radix + b'.d',
             self.inline,
-            *self.plain_configs,
+            *configs,
             self.read_options,
             window,
             True,

@@ -315,7 +315,7 @@ def counted() -> dict[str, int]:
     total: dict[str, int] = {}
     for name, module in list(sys.modules.items()):
         counters = getattr(module, "counters", None)
-        if name.endswith("fastrevlog.accounting") and counters is not None:
+        if name.endswith("fastrevlog.process") and counters is not None:
             for key in ("served", "refused"):
                 counts = getattr(counters, key).values()
                 total[key] = total.get(key, 0) + sum(counts)

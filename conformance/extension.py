@@ -18,7 +18,8 @@ import shutil
 TWIN = '''\
 # Does nothing: the baseline of a conformance run. Written by conformance.
 {docstring}
-from . import commands, settings
+from .debug import commands
+from . import settings
 from .metadata import __version__, buglink, minimumhgversion, testedwith
 
 cmdtable = commands.eh.cmdtable

@@ -24,9 +24,9 @@ from mercurial.revlogutils import constants
 from mercurial.utils import storageutil
 
 from hgext3rd.fastrevlog import settings as settingsmod
+from hgext3rd.fastrevlog.compat import detect
 from hgext3rd.fastrevlog.engine import inner as innermod
 from hgext3rd.fastrevlog.engine import vfs as enginevfs
-from hgext3rd.fastrevlog.surface import pick
 
 try:
     from mercurial.revlogutils import config as configs
@@ -47,10 +47,10 @@ _WRITABLE = "writable" in revlog.revlog.__init__.__code__.co_varnames
 Stored = tuple[bytes, int, int]  # text, first parent, second parent (revs)
 
 
-def generation() -> pick.Generation:
+def generation() -> detect.Generation:
     """The surface that fits this Mercurial; patches nothing."""
-    found = pick.pick(revlog)
-    assert isinstance(found, pick.Generation), found
+    found = detect.pick(revlog)
+    assert isinstance(found, detect.Generation), found
     return found
 
 
@@ -321,23 +321,23 @@ class Bench:
 @contextlib.contextmanager
 def installed(**config: str) -> Iterator[Any]:
     """Mercurial patched as the extension does it; a ui, patched back at the end."""
-    from hgext3rd.fastrevlog import hooks
+    from hgext3rd.fastrevlog import install
 
     ui = uimod.ui.load()
     configitems.loadconfigtable(ui, b"fastrevlog", settingsmod.eh.configtable)
     for name, value in config.items():
         section, name = name.split("__")
         ui.setconfig(section.encode(), name.replace("_", "-").encode(), value.encode())
-    before = hooks.state.generation
-    found = hooks.install(ui)
-    assert isinstance(found, pick.Generation), found
+    before = install.state.generation
+    found = install.install(ui)
+    assert isinstance(found, detect.Generation), found
     try:
         yield ui
     finally:
         if before is None:
-            for holder, name, theirs, _ours in hooks.state.replaced:
+            for holder, name, theirs, _ours in install.state.replaced:
                 setattr(holder, name, theirs)
-            hooks.state.generation = None
+            install.state.generation = None
 
 
 assert issubclass(generation().inner, innermod.InnerRevlog)

@@ -86,10 +86,10 @@ What we need while we put ourselves in place is missing
 
 Modules of ours that cannot be imported, because of what they import
 
-  $ try broken hooks
+  $ try broken install
   served: nothing
-  fastrevlog: stands aside: ModuleNotFoundError: import of *.hooks halted; None in sys.modules (glob)
-  fastrevlog * is off, because it stands aside: ModuleNotFoundError: import of *.hooks halted; None in sys.modules (glob)
+  fastrevlog: stands aside: ModuleNotFoundError: import of *.install halted; None in sys.modules (glob)
+  fastrevlog * is off, because it stands aside: ModuleNotFoundError: import of *.install halted; None in sys.modules (glob)
   $ try broken eligibility
   served: nothing
   fastrevlog: stands aside: ModuleNotFoundError: import of *.eligibility halted; None in sys.modules (glob)
@@ -98,9 +98,9 @@ Modules of ours that cannot be imported, because of what they import
   served: nothing
   fastrevlog: stands aside: ModuleNotFoundError: import of *.engine.inner halted; None in sys.modules (glob)
   fastrevlog * is off, because it stands aside: ModuleNotFoundError: import of *.engine.inner halted; None in sys.modules (glob)
-  $ try broken commands
+  $ try broken debug.commands
   served: nothing
-  fastrevlog: stands aside: ModuleNotFoundError: import of *.commands halted; None in sys.modules (glob)
+  fastrevlog: stands aside: ModuleNotFoundError: import of *.debug.commands halted; None in sys.modules (glob)
   hg: unknown command 'debug::fastrevlog'
   (did you mean one of *) (glob)
 
@@ -110,10 +110,10 @@ when they are needed: the rest is served
   $ try other verifier
   served: changelog, filelog, manifest
   fastrevlog * is on for this repository (glob)
-  $ try broken verifying
+  $ try broken operations.verify.wrap
   served: changelog, filelog, manifest
   fastrevlog * is on for this repository (glob)
-  $ try broken crew
+  $ try broken workers.pool
   served: changelog, filelog, manifest
   fastrevlog * is on for this repository (glob)
 

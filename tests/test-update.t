@@ -38,7 +38,7 @@ Who writes the files? Asked for one command below, and for a clone
   $ ls
   $ umask 027
   $ WHO=1 hg update -q tip
-  *fastrevlog.checkout (glob)
+  *fastrevlog.operations.update (glob)
   $ served
   served: changelog, filelog, manifest
   $ ls -l d/e/script d/moved empty odd | cut -c1-10
@@ -185,7 +185,7 @@ The same by workers
   $ cat d/moved
   plain
   $ WHO=1 hg clone -q . ../cloned
-  *fastrevlog.checkout (glob)
+  *fastrevlog.operations.update (glob)
   $ hg -R ../cloned status
   $ served
   served: changelog, filelog, manifest

@@ -135,7 +135,7 @@ A worker is lost: what it had to do is done again
   > def extsetup(ui):
   >     import importlib
   >     package = extensions.find(b'fastrevlog').__name__
-  >     flawless = importlib.import_module(package + '.flawless')
+  >     flawless = importlib.import_module(package + '.operations.verify.filelogs')
   >     def check(orig, self, path):
   >         if path == b'dir/f6' and os.getpid() != parent:
   >             os.kill(os.getpid(), signal.SIGKILL)

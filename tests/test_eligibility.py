@@ -11,7 +11,7 @@ import pytest
 from mercurial import bundlerepo, changelog, revlog, store
 from mercurial import vfs as vfsmod
 
-from hgext3rd.fastrevlog import accounting, eligibility, settings
+from hgext3rd.fastrevlog import eligibility, process, settings
 from hgext3rd.fastrevlog.engine import vfs as enginevfs
 
 # does every vfs name its path encoding?  (7.2)
@@ -204,23 +204,23 @@ def test_a_class_is_named_in_the_refusal_and_asked_once(opener: Any) -> None:
 
 @pytest.fixture
 def refused() -> Any:
-    from hgext3rd.fastrevlog import hooks
+    from hgext3rd.fastrevlog import install
 
     with enginelab.installed():
-        before = dict(accounting.counters.refused)
+        before = dict(process.counters.refused)
 
         def since() -> list[str]:
-            now = accounting.counters.refused
+            now = process.counters.refused
             return [name for name in now if now[name] != before.get(name, 0)]
 
-        yield hooks, since
+        yield install, since
 
 
 def test_a_served_revlog_is_refused_nothing(opener: Any, refused: Any) -> None:
-    hooks, since = refused
+    install, since = refused
     rl = enginelab.stock(opener)
     assert rl._inner.is_fastrevlog
-    assert hooks.refusal(rl, rl.index.cindex) is None
+    assert install.refusal(rl, rl.index.cindex) is None
     assert since() == []
 
 
@@ -233,16 +233,16 @@ def test_switched_off(opener: Any, refused: Any) -> None:
 
 
 def test_rust(opener: Any, refused: Any) -> None:
-    hooks, _since = refused
+    install, _since = refused
     rl = enginelab.stock(opener)
     rl.uses_rust = True
-    assert hooks.refusal(rl, rl.index.cindex).startswith("rust: ")
+    assert install.refusal(rl, rl.index.cindex).startswith("rust: ")
 
 
 def test_an_index_that_is_not_cs(opener: Any, refused: Any) -> None:
-    hooks, _since = refused
+    install, _since = refused
     rl = enginelab.stock(opener)
-    assert hooks.refusal(rl, object()) == "index: not the C index"
+    assert install.refusal(rl, object()) == "index: not the C index"
 
 
 def test_a_refused_revlog_is_mercurials_own(folder: pathlib.Path, refused: Any) -> None:

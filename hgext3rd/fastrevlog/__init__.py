@@ -85,7 +85,7 @@ eh.merge(settings.eh)
 
 _trouble = None
 try:
-    from . import commands
+    from .debug import commands
 
     eh.merge(commands.eh)
 except Exception as exc:
@@ -108,9 +108,9 @@ def _extsetup(ui: Any) -> None:
     if not ui.configbool(settings.SECTION, b'enabled'):
         return
     try:
-        from . import hooks
+        from . import install
 
-        hooks.install(ui)
+        install.install(ui)
     except Exception:
         # for the first repository to find out, and to say
         return
@@ -119,13 +119,13 @@ def _extsetup(ui: Any) -> None:
 def _report(ui: Any, at_exit: bool = False) -> None:
     report = ui.configpath(settings.SECTION, b'report')
     if report:
-        from . import accounting
+        from . import process
 
         args = [os.fsencode(arg) for arg in sys.argv[1:]]
         if at_exit:
-            accounting.report_at_exit(report, args)
+            process.report_at_exit(report, args)
         else:
-            accounting.report_request(ui, report, args)
+            process.report_request(ui, report, args)
 
 
 @eh.reposetup
@@ -139,11 +139,11 @@ def _reposetup(ui: Any, repo: Any) -> None:
     if fallback.standing.aside is not None:
         return
     try:
-        from . import hooks, leaving
+        from . import install, leaving
 
-        if isinstance(hooks.install(ui), str):
+        if isinstance(install.install(ui), str):
             return
-        hooks.attach(ui, repo)
+        install.attach(ui, repo)
         _report(ui)
         leaving.without_last_collection()
         if _verify not in extensions.getwrapperchain(hg, 'verify'):
@@ -158,9 +158,9 @@ def _reposetup(ui: Any, repo: Any) -> None:
 def _verify(orig: Any, repo: Any, *args: Any, **opts: Any) -> Any:
     """Wrap ``hg.verify``; what does the work is loaded when it is called."""
     try:
-        from . import verifying
+        from .operations.verify import wrap
 
-        verify = verifying._hg_verify
+        verify = wrap._hg_verify
     except Exception as exc:
         fallback.stand_aside(repo.ui, fallback.describe(exc))
         return orig(repo, *args, **opts)

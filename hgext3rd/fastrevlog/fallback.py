@@ -26,7 +26,7 @@ from typing import Any, Callable
 from mercurial import error
 from mercurial.i18n import _
 
-from . import accounting, metadata
+from . import metadata, process
 
 # what reading may raise without anything being wrong with fastrevlog
 EXPECTED = (error.Error, error.ProgrammingError, OSError, MemoryError)
@@ -62,7 +62,7 @@ def describe(exc: BaseException) -> str:
 def mishap(exc: Exception, name: bytes) -> None:
     """Count an unexpected exception about the revlog ``name``; tell the user once."""
     what = describe(exc)
-    accounting.counters.mishap(what)
+    process.counters.mishap(what)
     ui = standing.ui
     if standing.told or ui is None:
         return

@@ -283,7 +283,7 @@ def examine(ui: Any, folder: bytes, expected: dict[bytes, Any]) -> Iterator[str]
 def served() -> int:
     """How many revlogs fastrevlog served in this process."""
     for name, module in list(sys.modules.items()):
-        if name.endswith("fastrevlog.engine.counting"):
+        if name.endswith("fastrevlog.engine.counters"):
             return sum(module.counters.served.values())
     return 0
 

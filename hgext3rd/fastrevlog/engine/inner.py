@@ -15,32 +15,32 @@ from typing import Any, Callable
 
 from . import (
     caches,
-    checking,
     compression,
-    counting,
-    entries,
+    counters,
     errors,
-    files,
+    format,
+    hashing,
     index,
     options,
-    restore,
+    randomaccess,
+    texts,
     vfs,
 )
-from . import writing as writingmod
+from . import writer as writingmod
 
-NULL_REV = entries.NULL_REV
-NULL_NODE = checking.NULL_NODE
-_ALTERING = checking.ALTERING_FLAGS
-_SMALL = checking.SMALL
-_policy = checking.policy
-_sha1 = checking.sha1
+NULL_REV = format.NULL_REV
+NULL_NODE = hashing.NULL_NODE
+_ALTERING = hashing.ALTERING_FLAGS
+_SMALL = hashing.SMALL
+_policy = hashing.policy
+_sha1 = hashing.sha1
 _keep = caches.budget.keep
 _budget = caches.budget
 _by_node = caches.texts_by_node
-_counters = counting.counters
+_counters = counters.counters
 
 
-class InnerRevlog(entries.EntryAccess):
+class InnerRevlog(format.EntryAccess):
     """The storage of one revlog, format version 1.
 
     ``storage`` opens the files; ``cindex`` is Mercurial's parsed C index, which
@@ -79,10 +79,10 @@ class InnerRevlog(entries.EntryAccess):
         self.feature_config = feature_config
         self._share_texts = share_texts
         self._diff = diff
-        self.datafile = files.RandomAccessFile(
+        self.datafile = randomaccess.RandomAccessFile(
             storage, index_file if inline else data_file, window
         )
-        self.restorer = restore.Restorer(
+        self.restorer = texts.Restorer(
             cindex,
             self.datafile,
             inline,
@@ -131,7 +131,7 @@ class InnerRevlog(entries.EntryAccess):
 
     def _use_data_file(self, inline: bool) -> None:
         name = self.index_file if inline else self.data_file
-        self.datafile = files.RandomAccessFile(self.storage, name, None)
+        self.datafile = randomaccess.RandomAccessFile(self.storage, name, None)
         self.restorer.datafile = self.datafile
         self.restorer.name = name
         self.restorer.inline = inline
@@ -189,11 +189,11 @@ class InnerRevlog(entries.EntryAccess):
         parents = p1 + p2 if p1 < p2 else p2 + p1
         if not (
             small and _sha1(parents + text).digest() == node
-        ) and not checking.matches(text, node, p1, p2):
+        ) and not hashing.matches(text, node, p1, p2):
             # what was cached may be what is wrong: once more, from the disk
             self.forget()
             text = restorer.restore(rev)
-            if not checking.matches(text, node, p1, p2):
+            if not hashing.matches(text, node, p1, p2):
                 return None
             size = len(text)
         _keep(restorer.texts, rev, (node, text, True), size)

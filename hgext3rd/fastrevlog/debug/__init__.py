@@ -1,0 +1,2 @@
+# Commands for looking at fastrevlog.
+# SPDX-License-Identifier: GPL-2.0-or-later

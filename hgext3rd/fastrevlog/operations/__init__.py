@@ -1,0 +1,2 @@
+# Short ways through whole operations of Mercurial.
+# SPDX-License-Identifier: GPL-2.0-or-later

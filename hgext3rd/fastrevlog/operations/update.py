@@ -1,0 +1,356 @@
+# Writing files into the working directory that are not there yet.
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``hg update`` and ``hg clone`` write thousands of new files, one by one.
+
+Mercurial prepares each as if something were in its way: it looks for a directory,
+tries to remove a file, makes the parent folder, opens through three layers, and
+asks for the mode.  Here the file is created in one system call that succeeds only
+if there is nothing; whenever anything is different, Mercurial's own code does that
+file.  The path is audited by Mercurial's auditor, one that remembers the folders
+that it found to be in order for as long as the update goes on, where Mercurial
+looks at each of them again for every file.  The text is read without the objects
+that Mercurial has around a file log, and is not remembered: it is asked for once.
+
+What all files have in common is made before Mercurial forks its workers, and they
+find it there (:class:`Checkout`).
+
+Only for what is plain: a working directory without filters, backups or atomic
+replacement, and classes that no extension has changed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from mercurial import context, error, filelog, localrepo, pathutil, txnutil, util
+from mercurial import vfs as vfsmod
+from mercurial.dirstateutils import timestamp
+from mercurial.utils import storageutil
+
+from .. import fallback, process
+from ..compat import update
+from ..engine import caches, vfs
+from ..outer import opening, reading
+from ..workers import cpus
+
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, 'O_CLOEXEC', 0)
+_CHECKOUT = '_fastrevlog_checkout'  # an attribute of the working context
+_STEP = 100  # files; how often progress is told, as in Mercurial
+_SHARE = 500  # files; what a worker should at least have to write
+_SAMPLE = 16  # files that are looked at to tell memory from disk
+_WARM = 0.00005  # seconds; opening and reading a small file takes a disk longer
+
+Read = Callable[[bytes], bytes]
+
+
+def create(path: bytes, data: bytes) -> bool:
+    """Write a file that must not exist yet; False if that cannot be done here.
+
+    Raises ``OSError`` when the writing fails (a full disk).
+    """
+    try:
+        fd = os.open(path, _FLAGS, 0o666)
+    except FileNotFoundError:
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            fd = os.open(path, _FLAGS, 0o666)
+        except OSError:
+            return False
+    except OSError:
+        return False
+    try:
+        written = os.write(fd, data)
+        while written < len(data):
+            written += os.write(fd, data[written:])
+    finally:
+        os.close(fd)
+    return True
+
+
+class Checkout:
+    """What the files of one update have in common.
+
+    ``audit`` raises Mercurial's errors for a path that may not be written; ``read``
+    gives the data of a file of the target; ``shelf`` opens file logs, if it may.
+    """
+
+    __slots__ = ('audit', 'read', 'shelf')
+
+    def __init__(self, repo: Any, mctx: Any, first: bytes) -> None:
+        self.audit = _auditor(repo.wvfs)
+        self.shelf = _shelf(repo, first)
+        self.read = _reader(repo, mctx, self.shelf)
+
+
+def _auditor(wvfs: Any) -> Callable[[bytes], None]:
+    theirs = wvfs.audit
+    if type(theirs) is not pathutil.pathauditor:
+        return lambda path: wvfs._auditpath(path, b'wb')
+    cached = pathutil.pathauditor(
+        wvfs.base, theirs.callback, realfs=theirs._realfs, cached=True
+    )
+
+    def audit(path: bytes) -> None:
+        why = util.checkosfilename(path)
+        if why:
+            raise error.Abort(b'%s: %r' % (why, path))
+        cached(path, mode=b'wb')
+
+    return audit
+
+
+def _is_of(module: Any, function: Any) -> bool:
+    """Is this the module's own function, not an extension's in its place?"""
+    return getattr(function, '__globals__', None) is vars(module)
+
+
+def is_plain(repo: Any, wctx: Any) -> bool:
+    """May files be created without Mercurial's general machinery?"""
+    wvfs = repo.wvfs
+    ui = repo.ui
+    unfiltered = type(repo.unfiltered())
+    return (
+        os.name == 'posix'
+        and type(wctx) is context.workingctx
+        and type(wvfs) is vfsmod.vfs
+        and wvfs.createmode is None
+        and _is_of(localrepo, unfiltered.wwrite)
+        and _is_of(localrepo, unfiltered._filter)
+        and _is_of(context, context.workingfilectx.write)
+        and _is_of(context, context.workingfilectx.clearunknown)
+        and not repo._decodefilterpats
+        and not (ui.verbose or ui.debugflag)
+        and not ui.configbool(b'experimental', b'update.atomic-file')
+        and not ui.configbool(b'experimental', b'merge.checkpathconflicts')
+    )
+
+
+def _reader(repo: Any, mctx: Any, shelf: opening.Shelf | None) -> Read:
+    """What reads the data of a file of ``mctx``."""
+
+    def generally(path: bytes) -> bytes:
+        return mctx.filectx(path).data()
+
+    if type(mctx) is not context.changectx or not _is_of(context, context.filectx.data):
+        return generally
+    open_filelog = repo.file
+    node_of = mctx.filenode
+
+    def by_filelog(path: bytes) -> bytes:
+        try:
+            return open_filelog(path).read(node_of(path))
+        except error.CensoredNodeError:
+            return generally(path)  # which knows what the user wants
+
+    altering = reading.altering_flags()
+    if altering is None or shelf is None:
+        return by_filelog
+    text_of = shelf.text
+    filtered = storageutil.filtermetadata
+    served = process.counters.served
+
+    def by_text(path: bytes) -> bytes:
+        try:
+            text = text_of(b'data/' + path, node_of(path), altering)
+        except (ValueError, IndexError, *fallback.EXPECTED):
+            text = None  # Mercurial finds the words
+        except Exception as exc:
+            fallback.mishap(exc, b'data/%s.i' % path)
+            text = None
+        if text is None:
+            return by_filelog(path)
+        served['filelog'] += 1
+        return filtered(text)
+
+    return by_text
+
+
+def _shelf(repo: Any, path: bytes) -> opening.Shelf | None:
+    """What opens file logs, if it does so for the one of ``path``."""
+    filelog_class: Any = filelog.filelog
+    if (
+        not _is_of(localrepo, type(repo.unfiltered()).file)
+        or not _is_of(filelog, filelog_class.__init__)
+        or not _is_of(filelog, filelog_class.read)
+        or repo.currenttransaction() is not None
+        or txnutil.mayhavepending(repo.root)
+    ):
+        return None
+    try:
+        log = repo.file(path)
+    except fallback.EXPECTED:
+        return None
+    if type(log) is not filelog_class or log.get_revlog().radix != b'data/' + path:
+        return None
+    return opening.shelf_of(repo.svfs)
+
+
+def _write_files(
+    orig: Any,
+    checkout: Checkout,
+    repo: Any,
+    mctx: Any,
+    wctx: Any,
+    wantfiledata: bool,
+    actions: Any,
+) -> Iterator[Any]:
+    """Do what ``batchget`` does, and leave to it (``orig``) what is not plain."""
+    filedata: dict[bytes, Any] = {}
+    wvfs = repo.wvfs
+    audit = checkout.audit
+    read = checkout.read
+    prefix = wvfs.base + b'/'
+    left = []
+    done = 0
+    f = b''
+    for action in actions:
+        f, (flags, backup), _msg = action
+        if backup or flags == b'l':
+            left.append(action)
+            continue
+        path = prefix + f
+        audit(f)
+        data = read(f)
+        if not create(path, data):
+            left.append(action)
+            continue
+        if flags == b'x':
+            wvfs.setflags(f, False, True)
+        if wantfiledata:
+            stat = os.lstat(path)
+            filedata[f] = (stat.st_mode, len(data), timestamp.mtime_of(stat))
+        done += 1
+        if done == _STEP:
+            yield False, (done, f)
+            done = 0
+    if left:
+        for final, value in orig(repo, mctx, wctx, wantfiledata, left):
+            if final:
+                filedata.update(value)
+            else:
+                # one step for both: progress looks as Mercurial's does
+                count, f = value
+                yield False, (done + count, f)
+                done = 0
+    if done:
+        yield False, (done, f)
+    yield True, filedata
+
+
+def make_batchget(orig: Any) -> Any:
+    """Wrap ``batchget``, which writes the files of one worker's share."""
+
+    def batchget(
+        repo: Any, mctx: Any, wctx: Any, wantfiledata: bool, actions: Any
+    ) -> Iterator[Any]:
+        checkout = getattr(wctx, '__dict__', {}).get(_CHECKOUT)
+        if checkout is None:
+            yield from orig(repo, mctx, wctx, wantfiledata, actions)
+            return
+        caches.budget.narrow(0)
+        try:
+            yield from _write_files(
+                orig, checkout, repo, mctx, wctx, wantfiledata, actions
+            )
+        finally:
+            caches.budget.widen()
+
+    return batchget
+
+
+def _fewer_workers(
+    ui: Any, shelf: opening.Shelf | None, paths: list[bytes]
+) -> contextlib.AbstractContextManager[Any]:
+    """Within this context, no more workers than are of use, if that is known.
+
+    Mercurial starts four at least, since they wait for the disk most of the time.
+    Where all is in memory, those beyond the number of processors are only a cost,
+    as are those with too little to do.
+    """
+    if (
+        shelf is None
+        or len(paths) < _SHARE
+        or ui.config(b'worker', b'numcpus')
+        or not _in_memory(shelf.storage, paths)
+    ):
+        return contextlib.nullcontext()
+    workers = min(cpus.usable_cores(), 1 + len(paths) // _SHARE)
+    override = {(b'worker', b'numcpus'): b'%d' % workers}
+    scope: contextlib.AbstractContextManager[Any] = ui.configoverride(
+        override, b'fastrevlog'
+    )
+    return scope
+
+
+def _in_memory(storage: vfs.StoreVFS, paths: list[bytes]) -> bool:
+    """Is this store read from memory, judged by the time that some files take?"""
+    times = []
+    try:
+        for path in paths[:: len(paths) // _SAMPLE]:
+            start = time.perf_counter()
+            storage.read_whole(b'data/%s.i' % path)
+            times.append(time.perf_counter() - start)
+    except OSError:
+        return False
+    return sorted(times)[len(times) * 3 // 4] < _WARM
+
+
+def prepare(
+    repo: Any, mresult: Any, wctx: Any, mctx: Any, action_get: Any
+) -> tuple[Checkout, contextlib.AbstractContextManager[Any]] | None:
+    """What an update's files have in common, and a context to apply it in.
+
+    None for an update that is left to Mercurial.
+    """
+    if not is_plain(repo, wctx):
+        return None
+    paths = []
+    for path, (flags, _backup), _msg in mresult.getactions([action_get]):
+        paths.append(path)
+        if flags == b'l' and mctx.hasdir(path):
+            # a manifest made to write through a symlink: as ever, in order
+            return None
+    if not paths:
+        return None
+    checkout = Checkout(repo, mctx, paths[0])
+    return checkout, _fewer_workers(repo.ui, checkout.shelf, paths)
+
+
+def make_apply(orig: Any, action_get: Any) -> Any:
+    """Wrap the function that applies an update, to prepare for its files."""
+
+    def apply(
+        repo: Any, mresult: Any, wctx: Any, mctx: Any, *args: Any, **kw: Any
+    ) -> Any:
+        try:
+            prepared = prepare(repo, mresult, wctx, mctx, action_get)
+        except fallback.EXPECTED:
+            prepared = None
+        except Exception as exc:
+            process.counters.mishap(fallback.describe(exc))
+            prepared = None
+        if prepared is None:
+            return orig(repo, mresult, wctx, mctx, *args, **kw)
+        checkout, scope = prepared
+        setattr(wctx, _CHECKOUT, checkout)
+        try:
+            with scope:
+                return orig(repo, mresult, wctx, mctx, *args, **kw)
+        finally:
+            delattr(wctx, _CHECKOUT)
+
+    return apply
+
+
+def install(merge: Any) -> None:
+    """Put our functions in place, where Mercurial looks as expected."""
+    found = update.locate(merge)
+    if found is not None:
+        holder, name, action_get = found
+        holder.batchget = make_batchget(holder.batchget)
+        apply = make_apply(getattr(holder, name), action_get)
+        setattr(holder, name, apply)

@@ -1,0 +1,206 @@
+# What is known of file logs, held against changelog and manifest.
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""From facts about file logs to the stand-ins that Mercurial's verifier gets.
+
+``verifying`` says why there are stand-ins.  They are made for the loop over the
+files in ``verifier._verifyfiles``, and behave as a file log without a problem and
+without a revision left to look at; what that loop would have counted and crossed
+out is counted and crossed out here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from mercurial import filelog
+from mercurial.i18n import _
+
+from ... import install, process, settings
+from ...workers import pool as crewmod
+from . import filelogs
+
+
+@contextlib.contextmanager
+def serving(repo: Any, enabled: bool) -> Iterator[None]:
+    """Serve, or do not serve, the revlogs of ``repo`` that are opened within."""
+    attributes = repo.svfs.__dict__
+    before = attributes.get(settings.ATTRIBUTE)
+    inside = install.settings_of(repo.svfs)._replace(enabled=enabled)
+    settings.attach(repo, inside)
+    try:
+        yield
+    finally:
+        if before is None:
+            del attributes[settings.ATTRIBUTE]
+        else:
+            attributes[settings.ATTRIBUTE] = before
+
+
+def hand_back(rl: Any) -> bool:
+    """Let Mercurial's own code read ``rl`` from now on, if it is ours; was it?
+
+    The index is the one that was loaded; nothing else that we know of ``rl`` is
+    used again.  Called where :func:`serving` says no.
+    """
+    if not getattr(rl._inner, 'is_fastrevlog', False):
+        return False
+    refused = dict(process.counters.refused)
+    rl._load_inner(rl._inner.cindex, None)
+    process.counters.refused = refused  # it was served
+    return True
+
+
+class Findings:
+    """What is known of file logs, held against changelog and manifest."""
+
+    def __init__(self, verifier: Any) -> None:
+        self._ui = verifier.ui
+        self._repo = verifier.repo
+        self._havecl = verifier.havecl
+        self._checker = filelogs.FilelogChecker(verifier)
+        self._crew: crewmod.Crew | None = None
+        self._asked: set[bytes] = set()
+        self._held: dict[bytes, filelogs.Facts] = {}
+        self._filenodes: dict[bytes, dict[bytes, int]] = {}
+        self._filelinkrevs: dict[bytes, list[int]] = {}
+        self.revisions = 0  # that the verifier has not seen
+
+    def __enter__(self) -> Findings:
+        return self
+
+    def __exit__(self, exception: object, *_details: object) -> None:
+        if self._crew is not None:
+            try:
+                if exception is None:
+                    self._crew.finish()
+            finally:
+                self._crew.close()
+
+    def send_workers(self, workers: int, first: list[bytes], rest: list[bytes]) -> None:
+        """Let workers check the file logs of these paths; ``first`` take long."""
+        crew = crewmod.Crew(
+            self._check,
+            first + rest,
+            on_start=process.counters.reset,
+            on_end=self._worker_ends,
+            on_loss=self._worker_lost,
+        )
+        try:
+            crew.start(workers, singles=len(first))
+        except OSError:
+            return  # then it is done here
+        self._crew = crew
+
+    def _check(self, path: bytes) -> filelogs.Facts | None:
+        with serving(self._repo, True):
+            return self._checker.check(path)
+
+    def expect(self, filenodes: Any, filelinkrevs: Any) -> None:
+        """What the verifier's earlier passes found, as it passes it on itself."""
+        self._filenodes = filenodes
+        self._filelinkrevs = filelinkrevs
+
+    def file(self, path: bytes) -> Any:
+        """The file log of ``path``, or its stand-in if there is nothing to say."""
+        if path not in self._asked:
+            self._asked.add(path)
+            facts = self._facts(path)
+            if facts is not None and self._agrees(path, facts):
+                self._held[path] = facts
+        facts = self._held.get(path)
+        if facts is None:
+            return self.real_file(path)
+        return CheckedFilelog(self, path, facts)
+
+    def _facts(self, path: bytes) -> filelogs.Facts | None:
+        if self._crew is not None and path in self._crew.tasks:
+            return self._crew.answer(path)
+        try:
+            return self._check(path)
+        except Exception:
+            return None
+
+    def _agrees(self, path: bytes, facts: filelogs.Facts) -> bool:
+        """Whether changelog and manifest know these revisions, and no others."""
+        if self._havecl:
+            if not set(facts.linkrevs).issubset(self._filelinkrevs.get(path, ())):
+                return False
+        elif min(facts.linkrevs) < 0:
+            return False
+        known = self._filenodes.get(path)
+        return known is None or known.keys() == set(facts.nodes)
+
+    def real_file(self, path: bytes) -> Any:
+        """The file log of ``path``, read by Mercurial's own code."""
+        with serving(self._repo, True):
+            fl = self._repo.file(path)
+        if isinstance(fl, filelog.filelog):
+            hand_back(fl._revlog)
+        return fl
+
+    def settle(self, path: bytes) -> None:
+        """Do the accounts as the verifier does when it has seen all revisions."""
+        self.revisions += len(self._held.pop(path).nodes)
+        if path in self._filenodes:
+            self._filenodes[path].clear()
+
+    # in a worker
+
+    def _worker_ends(self) -> None:
+        report = self._ui.config(b'fastrevlog', b'report')
+        if report:
+            process.write_report(report, [os.fsencode(a) for a in sys.argv[1:]])
+
+    # in the parent
+
+    def _worker_lost(self, pid: int, status: int) -> None:
+        if os.WIFSIGNALED(status):
+            how = _(b'killed by signal %d') % os.WTERMSIG(status)
+        else:
+            how = _(b'exit code %d') % os.WEXITSTATUS(status)
+        self._ui.warn(
+            _(b'warning: lost a worker process (%s), checking its files again\n') % how
+        )
+
+
+class CheckedFilelog:
+    """What the verifier sees of a file log about which it has nothing to say."""
+
+    def __init__(self, findings: Findings, path: bytes, facts: filelogs.Facts) -> None:
+        self._findings = findings
+        self._path = path
+        self._facts = facts
+
+    def __len__(self) -> int:
+        return len(self._facts.nodes)
+
+    def files(self) -> list[bytes]:
+        return self._facts.files
+
+    def verifyintegrity(self, state: Any) -> Iterator[Any]:
+        """No problem.  Called once, when it is this file log's turn."""
+        self._findings.settle(self._path)
+        return iter(())
+
+    def __iter__(self) -> Iterator[int]:
+        """No revision that would be worth a look: all were looked at."""
+        return iter(())
+
+    def __getattr__(self, name: str) -> Any:
+        """The rest is asked of file logs that another one was copied from."""
+        return getattr(self._findings.real_file(self._path), name)
+
+
+class CheckedRepo:
+    """The repository as the verifier's pass over the files sees it."""
+
+    def __init__(self, repo: Any, findings: Findings) -> None:
+        self._repo = repo
+        self.file = findings.file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._repo, name)

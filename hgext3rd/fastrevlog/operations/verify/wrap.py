@@ -1,0 +1,225 @@
+# `hg verify` on all cores.
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Verify with worker processes, in Mercurial's own words.
+
+Goals: the messages, their order, the counts and the exit code are Mercurial's;
+nothing is taken for checked that was not; every text is hashed by Mercurial's
+collision-detecting function.
+
+Plan: our code never says anything.  It looks for file logs of which Mercurial's
+verifier, too, would have nothing to say (:mod:`flawless`), in worker processes
+where that pays.  Mercurial's verifier runs unchanged, from the first pass to the
+last, and on Mercurial's own storage; but in its pass over the files it is given a
+stand-in for each file log that is flawless *and* whose facts agree with what the
+changelog and the manifest say.  Any other file log (damaged, missing, of an
+unusual kind, or with no answer because a worker died) it gets as it is, and says
+about it what it always says.  Doubt costs time, never a message.
+
+The workers start before the first pass: what they do needs none of its results,
+and the repository is locked, so it makes no difference when a file log is read.
+
+Warning: a stand-in relies on what the verifier's loop over the files asks of a
+file log; :func:`_is_plain` tells when that loop, or what it calls, is not
+Mercurial's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from mercurial import (
+    extensions,
+    filelog,
+    revlog,
+    verify,
+    worker,
+)
+from mercurial import (
+    store as storemod,
+)
+
+from ... import settings
+from ...engine import caches, hashing
+from ...workers import cpus
+from ...workers import pool as crewmod
+from . import standins as findingsmod
+
+# Below this, starting processes costs more than it gains.  In file logs; one
+# with a data file of its own has a long history and counts for many.
+_WORTHWHILE = 400
+_SPLIT_WEIGHT = 40
+
+# Extensions that may wrap what `_is_plain` looks at: they have no say about
+# revisions without flags, and the workers vouch for no others.
+_HARMLESS = ('hgext.lfs.wrapper',)
+
+
+def _hg_verify(orig: Any, repo: Any, *args: Any, **opts: Any) -> Any:
+    """In the place of ``hg.verify``; the front door installs it."""
+    with _thoroughly(repo):
+        return orig(repo, *args, **opts)
+
+
+@contextlib.contextmanager
+def _thoroughly(repo: Any) -> Iterator[None]:
+    """Read from disk, detect collisions, and let workers help the verifier."""
+    if not repo.ui.configbool(settings.SECTION, b'enabled'):
+        yield
+        return
+    caches.drop_all()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(hashing.collision_detection())
+        verifier = verify.verifier
+        wrappers = (
+            ('verify', _verify),
+            ('_verifychangelog', _verifychangelog),
+            ('_verifyfiles', _verifyfiles),
+        )
+        known = all(hasattr(verifier, name) for name, _wrapper in wrappers)
+        if known and getattr(verifier.verify, '_unboundwrapper', None) is not _verify:
+            for name, wrapper in wrappers:
+                wrapped = extensions.wrappedfunction(verifier, name, wrapper)
+                stack.enter_context(wrapped)
+        yield
+
+
+# Wraps of the verifier's methods
+
+
+def _verify(orig: Any, verifier: Any) -> Any:
+    """The whole: whatever way it ends, no worker is left behind."""
+    if not _is_plain(verifier):
+        return orig(verifier)
+    with _by_mercurial(verifier.repo), findingsmod.Findings(verifier) as findings:
+        verifier._fastrevlog_findings = findings
+        return orig(verifier)
+
+
+def _verifychangelog(orig: Any, verifier: Any) -> Any:
+    """The first pass: the moment to send the workers off."""
+    findings = getattr(verifier, '_fastrevlog_findings', None)
+    if findings is not None:
+        _send_workers(verifier, findings)
+    return orig(verifier)
+
+
+def _verifyfiles(orig: Any, verifier: Any, filenodes: Any, filelinkrevs: Any) -> Any:
+    """The last pass but one: the moment to make use of what was found."""
+    findings = getattr(verifier, '_fastrevlog_findings', None)
+    if findings is None:
+        return orig(verifier, filenodes, filelinkrevs)
+    findings.expect(filenodes, filelinkrevs)
+    repo = verifier.repo
+    verifier.repo = findingsmod.CheckedRepo(repo, findings)
+    try:
+        files, revisions = orig(verifier, filenodes, filelinkrevs)
+    finally:
+        verifier.repo = repo
+    return files, revisions + findings.revisions
+
+
+@contextlib.contextmanager
+def _by_mercurial(repo: Any) -> Iterator[None]:
+    """Let Mercurial's own code read: it has its own words for what is damaged."""
+    changed = []
+    with findingsmod.serving(repo, False):
+        for rl in (repo.changelog, repo.manifestlog.getstorage(b'')._revlog):
+            inner, index = rl._inner, rl.index
+            if findingsmod.hand_back(rl):
+                changed.append((rl, inner, index))
+        try:
+            yield
+        finally:
+            for rl, inner, index in changed:
+                rl._inner, rl.index = inner, index
+
+
+# Whether to stand in, and whether to start workers
+
+
+def _is_plain(verifier: Any) -> bool:
+    """Whether what is stood in for is Mercurial's own code, on revlogs of ours."""
+    if type(verifier) is not verify.verifier:
+        return False
+    if not getattr(verifier.repo.changelog._inner, 'is_fastrevlog', False):
+        return False
+    for container, names in (
+        (verify.verifier, ('_checkentry', '_err', '_warn', '_exc')),
+        (revlog, ('_verify_revision',)),
+        (revlog.revlog, ('verifyintegrity', 'revision', 'rawdata', '_revisiondata')),
+        (revlog.revlog, ('checkhash', 'hash', 'checksize', 'parents', 'linkrev')),
+        (filelog.filelog, ('verifyintegrity', 'renamed', 'revision', 'rawdata')),
+        (filelog.narrowfilelog, ('renamed',)),
+    ):
+        for name in names:
+            if not hasattr(container, name):
+                return False
+            for function in extensions.getwrapperchain(container, name):
+                module = getattr(function, '__module__', None) or ''
+                if module.startswith(('mercurial.', __package__ + '.')):
+                    continue
+                if module not in _HARMLESS:
+                    return False
+    return True
+
+
+def _workers(ui: Any) -> tuple[int, bool]:
+    """How many workers, and whether that is the user's word."""
+    wanted = settings.verify_workers(ui)
+    if not (ui.configbool(b'worker', b'enabled') and worker.ismainthread()):
+        return 1, False
+    workers = wanted or cpus.usable_cores()
+    return workers if workers > 1 and crewmod.can_fork() else 1, bool(wanted)
+
+
+def _send_workers(verifier: Any, findings: findingsmod.Findings) -> None:
+    """Let workers check all file logs of the store, if that is worth it."""
+    workers, forced = _workers(verifier.ui)
+    if workers < 2:
+        return
+    try:
+        split, inline = _store_filelogs(verifier)
+    except Exception:
+        # the verifier will come to it, and say what is wrong
+        return
+    if forced or len(inline) + _SPLIT_WEIGHT * len(split) >= _WORTHWHILE:
+        findings.send_workers(workers, split, inline)
+
+
+def _store_filelogs(verifier: Any) -> tuple[list[bytes], list[bytes]]:
+    """Paths with a file log of which the store knows.
+
+    First those with a data file of their own, the largest first, then the
+    others in the order in which the verifier will ask for them.  What is missing
+    here, for whatever reason, is just not checked in advance.
+    """
+    store = verifier.repo.store
+    fileindex = getattr(store, 'fileindex', None)
+    split = set()
+    if fileindex is not None:
+        names = set(fileindex)
+    elif getattr(store, 'fncache', None) is not None:
+        names = set()
+        # not by store.fncache: a damaged one is to be complained about later
+        content = store.rawvfs.tryread(b'fncache')
+        for line in storemod.decodedir(content).splitlines():
+            if line.startswith(b'data/'):
+                if line.endswith(b'.i'):
+                    names.add(line[5:-2])
+                elif line.endswith(b'.d'):
+                    split.add(line[5:-2])
+    else:
+        names = set()
+    names = {name for name in names if verifier.match(name)}
+    split &= names
+    size_of = verifier.repo.svfs.stat
+
+    def size(name: bytes) -> int:
+        try:
+            return size_of(b'data/%s.d' % name).st_size
+        except OSError:
+            return 0
+
+    return sorted(split, key=size, reverse=True), sorted(names - split)

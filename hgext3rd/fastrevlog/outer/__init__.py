@@ -1,0 +1,2 @@
+# Short ways through Mercurial's outer revlog.
+# SPDX-License-Identifier: GPL-2.0-or-later

@@ -1,0 +1,2 @@
+# Forked worker processes.
+# SPDX-License-Identifier: GPL-2.0-or-later

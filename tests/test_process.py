@@ -1,0 +1,78 @@
+# The end of a process: no last collection in hg's own, and only there.
+# SPDX-License-Identifier: GPL-2.0-or-later
+from __future__ import annotations
+
+import pathlib
+import subprocess
+import sys
+from typing import Any, Callable
+
+import pytest
+
+# what is registered first runs last: after whatever fastrevlog has arranged
+PROBE = """\
+import atexit, gc, os, sys
+def tell():
+    sys.stdout.flush()
+    os.write(1, b'frozen\\n' if gc.get_freeze_count() else b'as ever\\n')
+atexit.register(tell)
+"""
+HOST = (
+    PROBE
+    + """
+from mercurial import extensions, hg, ui
+mine = ui.ui.load()
+extensions.loadall(mine)
+repo = hg.repository(mine, os.fsencode(sys.argv[1]))
+assert type(repo.unfiltered().changelog._inner).__module__.endswith('hg' + sys.argv[2])
+"""
+)
+
+
+@pytest.fixture
+def repo(tmp_path: pathlib.Path, hg: Any, hgrc: pathlib.Path) -> pathlib.Path:
+    path = tmp_path / "repo"
+    hg("init", str(path), cwd=tmp_path)
+    (path / "file").write_text("one\n")
+    hg("commit", "-qAm", "first", cwd=path)
+    probe = tmp_path / "probe.py"
+    probe.write_text(PROBE)
+    with hgrc.open("a") as more:
+        more.write(f"[extensions]\nprobe = {probe}\n")
+    return path
+
+
+def test_hg_ends_without_a_last_collection(
+    repo: pathlib.Path, hg: Any, served: Callable[[], Any]
+) -> None:
+    served()
+    assert hg("cat", "-r", "0", "file", cwd=repo).stdout == b"one\nfrozen\n"
+    assert served().served["filelog"] == 1
+
+
+def test_without_a_repository_nothing_is_arranged(
+    repo: pathlib.Path, hg: Any, tmp_path: pathlib.Path
+) -> None:
+    assert hg("version", "-q", cwd=tmp_path).stdout.endswith(b"\nas ever\n")
+
+
+def test_switched_off_nothing_is_arranged(repo: pathlib.Path, hg: Any) -> None:
+    off = ("--config", "fastrevlog.enabled=no")
+    assert hg(*off, "cat", "file", cwd=repo).stdout == b"one\nas ever\n"
+
+
+def test_another_program_ends_as_it_likes(
+    repo: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    from mercurial import revlog
+
+    from hgext3rd.fastrevlog.compat import detect
+
+    found = detect.pick(revlog)
+    assert not isinstance(found, str)
+    done = subprocess.run(
+        [sys.executable, "-c", HOST, str(repo), found.name.replace(".", "")],
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout == b"as ever\n" * 2  # HOST, and the probe it loads

@@ -40,7 +40,7 @@ from mercurial import (
     store as storemod,
 )
 
-from ... import settings
+from ... import metadata, settings
 from ...engine import caches, hashing
 from ...workers import cpus
 from ...workers import pool as crewmod
@@ -54,6 +54,8 @@ _SPLIT_WEIGHT = 40
 # Extensions that may wrap what `_is_plain` looks at: they have no say about
 # revisions without flags, and the workers vouch for no others.
 _HARMLESS = ('hgext.lfs.wrapper',)
+# how the names of our own modules begin
+_OURS = '%s.' % metadata.__package__
 
 
 def _hg_verify(orig: Any, repo: Any, *args: Any, **opts: Any) -> Any:
@@ -158,7 +160,7 @@ def _is_plain(verifier: Any) -> bool:
                 return False
             for function in extensions.getwrapperchain(container, name):
                 module = getattr(function, '__module__', None) or ''
-                if module.startswith(('mercurial.', __package__ + '.')):
+                if module.startswith(('mercurial.', _OURS)):
                     continue
                 if module not in _HARMLESS:
                     return False

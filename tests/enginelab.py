@@ -47,10 +47,10 @@ _WRITABLE = "writable" in revlog.revlog.__init__.__code__.co_varnames
 Stored = tuple[bytes, int, int]  # text, first parent, second parent (revs)
 
 
-def generation() -> detect.Generation:
+def generation() -> detect.HgApi:
     """The surface that fits this Mercurial; patches nothing."""
-    found = detect.pick(revlog)
-    assert isinstance(found, detect.Generation), found
+    found = detect.detect(revlog)
+    assert isinstance(found, detect.HgApi), found
     return found
 
 
@@ -330,7 +330,7 @@ def installed(**config: str) -> Iterator[Any]:
         ui.setconfig(section.encode(), name.replace("_", "-").encode(), value.encode())
     before = install.state.generation
     found = install.install(ui)
-    assert isinstance(found, detect.Generation), found
+    assert isinstance(found, detect.HgApi), found
     try:
         yield ui
     finally:

@@ -23,7 +23,7 @@ Trouble inside fastrevlog while reading costs the user time, and nothing else
 
 One file log cannot be restored: Mercurial reads it, and the user is told once
 
-  $ export TROUBLE='engine.texts Restorer.restore TypeError data/a'
+  $ export TROUBLE='engine.texts Restorer.raw_text TypeError data/a'
   $ hg log -p --git > ../got
   warning: fastrevlog failed to read data/a.i (TypeError: oh no); Mercurial's own code reads it instead
   (what you get is right; please report this with the output of 'hg debug::fastrevlog': *) (glob)
@@ -57,7 +57,7 @@ Nothing at all can be restored. Writing needs to read what was just written.
   >   hg log -p --git
   >   cd ..
   > }
-  $ export TROUBLE='engine.texts Restorer.fetch KeyError'
+  $ export TROUBLE='engine.texts Restorer.chunks KeyError'
   $ (work repo 2> told | sed 's/repo/REPO/' > got)
   $ grep '^warning' told | sort -u
   warning: fastrevlog failed to read 00manifest.i (KeyError: 'oh\nno'); Mercurial's own code reads it instead
@@ -98,16 +98,16 @@ Revlogs cannot even be opened
 
 A damaged repository, a full memory and an impatient user are no trouble of ours
 
-  $ export TROUBLE='engine.texts Restorer.restore RevlogError data/a'
+  $ export TROUBLE='engine.texts Restorer.raw_text RevlogError data/a'
   $ hg cat a
   abort: oh
   no
   [50]
-  $ export TROUBLE='engine.texts Restorer.restore MemoryError data/a'
+  $ export TROUBLE='engine.texts Restorer.raw_text MemoryError data/a'
   $ hg cat a
   abort: out of memory
   [255]
-  $ export TROUBLE='engine.texts Restorer.restore KeyboardInterrupt data/a'
+  $ export TROUBLE='engine.texts Restorer.raw_text KeyboardInterrupt data/a'
   $ hg cat a
   interrupted!
   [255]

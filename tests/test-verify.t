@@ -135,12 +135,12 @@ A worker is lost: what it had to do is done again
   > def extsetup(ui):
   >     import importlib
   >     package = extensions.find(b'fastrevlog').__name__
-  >     flawless = importlib.import_module(package + '.operations.verify.filelogs')
+  >     filelogs = importlib.import_module(package + '.operations.verify.filelogs')
   >     def check(orig, self, path):
   >         if path == b'dir/f6' and os.getpid() != parent:
   >             os.kill(os.getpid(), signal.SIGKILL)
   >         return orig(self, path)
-  >     extensions.wrapfunction(flawless.FilelogChecker, 'check', check)
+  >     extensions.wrapfunction(filelogs.FilelogChecker, 'check', check)
   > NEXT
   $ hg verify --config extensions.fate=../fate.py > ../got 2>&1
   [1]

@@ -68,7 +68,7 @@ def test_another_program_ends_as_it_likes(
 
     from hgext3rd.fastrevlog.compat import detect
 
-    found = detect.pick(revlog)
+    found = detect.detect(revlog)
     assert not isinstance(found, str)
     done = subprocess.run(
         [sys.executable, "-c", HOST, str(repo), found.name.replace(".", "")],

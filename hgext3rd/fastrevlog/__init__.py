@@ -149,7 +149,7 @@ def _reposetup(ui: Any, repo: Any) -> None:
         if _verify not in extensions.getwrapperchain(hg, 'verify'):
             extensions.wrapfunction(hg, 'verify', _verify)
     except error.Error:
-        # a setting that is none
+        # a invalid setting
         raise
     except Exception as exc:
         fallback.stand_aside(ui, fallback.describe(exc))

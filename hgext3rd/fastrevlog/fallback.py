@@ -13,7 +13,7 @@ keeps its inner revlog, because that is where the writes are; Mercurial's code i
 then made just for the one read.
 
 Damage, missing files, a full memory and the user's wish to stop are not trouble of
-ours (:data:`EXPECTED`): they go to the caller as they would without us.
+ours (:data:`STORAGE_ERRORS`): they go to the caller as they would without us.
 
 Nothing here costs anything while all is well.
 """
@@ -29,7 +29,7 @@ from mercurial.i18n import _
 from . import metadata, process
 
 # what reading may raise without anything being wrong with fastrevlog
-EXPECTED = (error.Error, error.ProgrammingError, OSError, MemoryError)
+STORAGE_ERRORS = (error.Error, error.ProgrammingError, OSError, MemoryError)
 
 # the methods of an inner revlog that read, and that Mercurial calls by themselves
 READS = ('raw_text', '_chunk', '_chunks', 'rev_diff', 'get_segment_for_revs')
@@ -115,7 +115,7 @@ def _guarded(
     def read(self: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             return method(self, *args, **kwargs)
-        except EXPECTED:
+        except STORAGE_ERRORS:
             raise
         except Exception as exc:
             stock = _stock_inner(self, stock_class)

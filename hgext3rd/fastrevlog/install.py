@@ -52,7 +52,7 @@ _plain_classes: dict[type, bool] = {}
 class State:
     """What is installed in this process."""
 
-    generation: detect.Generation | str | None = None
+    generation: detect.HgApi | str | None = None
     # (where, name, Mercurial's, ours)
     replaced: list[tuple[Any, str, Any, Any]] = []
     defaults = settingsmod.Settings()
@@ -61,12 +61,12 @@ class State:
 state = State()
 
 
-def install(ui: Any) -> detect.Generation | str:
+def install(ui: Any) -> detect.HgApi | str:
     """Hook into Mercurial, once; the generation found, or why there is none."""
     if state.generation is None:
         state.defaults = settingsmod.load(ui)
         apply(state.defaults)
-        state.generation = found = detect.pick(revlog)
+        state.generation = found = detect.detect(revlog)
         if isinstance(found, str):
             fallback.stand_aside(ui, found)
         else:
@@ -77,9 +77,9 @@ def install(ui: Any) -> detect.Generation | str:
 def apply(settings: settingsmod.Settings) -> None:
     """Put the settings that concern the whole process in force."""
     caches.budget.limit = settings.cache_memory
-    if settings.collision_detection and not hashing.policy.collision_detection:
+    if settings.collision_detection and not hashing.hash_policy.collision_detection:
         caches.drop_all()  # what was checked in another way
-    hashing.policy.collision_detection = settings.collision_detection
+    hashing.hash_policy.collision_detection = settings.collision_detection
 
 
 def attach(ui: Any, repo: Any) -> None:
@@ -100,7 +100,7 @@ def settings_of(opener: Any) -> settingsmod.Settings:
     return state.defaults
 
 
-def _install(generation: detect.Generation) -> None:
+def _install(generation: detect.HgApi) -> None:
     outer = revlog.revlog
     load_inner = outer._load_inner
     basediff = context.basectx.diff
@@ -209,13 +209,13 @@ def _make_init(orig: Any) -> Any:
         # what else Mercurial was asked for decides which template fits
         key = (len(flagprocessors), *kw.items())
         try:
-            shelf = opener.__dict__[opening.TEMPLATES].get(key)
+            template_cache = opener.__dict__[opening.TEMPLATES].get(key)
         except (AttributeError, KeyError, TypeError):
-            shelf = None
-        if shelf is not None and shelf.options is opener.options:
+            template_cache = None
+        if template_cache is not None and template_cache.options is opener.options:
             try:
-                data = shelf.storage.read_whole(radix + b'.i')
-                template = shelf.by_header.get(opening.header_of(data))
+                data = template_cache.storage.read_whole(radix + b'.i')
+                template = template_cache.by_header.get(opening.header_of(data))
                 if template is not None:
                     template.open(self, target, radix, data)
                     counters.served['filelog'] += 1
@@ -223,7 +223,7 @@ def _make_init(orig: Any) -> Any:
             except _OPENING_ERRORS:
                 # missing, damaged: Mercurial's own way, and its own words
                 self.__dict__.clear()
-            except fallback.EXPECTED:
+            except fallback.STORAGE_ERRORS:
                 raise
             except Exception as exc:
                 self.__dict__.clear()
@@ -244,11 +244,13 @@ def _learn(rl: Any, opener: Any, key: Any, parse: Any) -> None:
         return
     template = opening.template_of(rl, parse)
     if template is not None:
-        shelves = opener.__dict__.setdefault(opening.TEMPLATES, {})
-        shelf = shelves.get(key)
-        if shelf is None or shelf.options is not opener.options:
-            shelf = shelves[key] = opening.Shelf(rl._inner.storage, opener.options)
-        shelf.by_header[rl._format_flags | rl._format_version] = template
+        template_caches = opener.__dict__.setdefault(opening.TEMPLATES, {})
+        template_cache = template_caches.get(key)
+        if template_cache is None or template_cache.options is not opener.options:
+            template_cache = template_caches[key] = opening.TemplateCache(
+                rl._inner.storage, opener.options
+            )
+        template_cache.by_header[rl._format_flags | rl._format_version] = template
 
 
 def _lru(size: int) -> Any:
@@ -304,7 +306,7 @@ def refusal(rl: Any, index: Any) -> str | None:
     return reason
 
 
-def _make_load_inner(orig: Any, generation: detect.Generation) -> Any:
+def _make_load_inner(orig: Any, generation: detect.HgApi) -> Any:
     def serve(rl: Any, index: Any, chunk_cache: Any) -> None:
         kind = rl.target[0]
         rl._inner = inner = generation.inner(
@@ -330,7 +332,7 @@ def _make_load_inner(orig: Any, generation: detect.Generation) -> Any:
             if reason is None:
                 serve(self, index, chunk_cache)
                 return
-        except fallback.EXPECTED:
+        except fallback.STORAGE_ERRORS:
             raise
         except Exception as exc:
             fallback.mishap(exc, self._indexfile)

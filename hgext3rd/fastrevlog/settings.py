@@ -38,7 +38,7 @@ OFF = Settings(enabled=False)
 
 
 def load(ui: Any) -> Settings:
-    """The settings in force.  Raises ``ConfigError`` for values that are none."""
+    """The settings in force.  Raises ``ConfigError`` for invalid values."""
     from .engine import options
 
     check = ui.config(SECTION, b'check')

@@ -34,8 +34,8 @@ def lookalike() -> Any:
 
 def test_the_real_mercurial_is_recognised() -> None:
     for module in (revlog, lookalike()):
-        found = detect.pick(module)
-        assert isinstance(found, detect.Generation)
+        found = detect.detect(module)
+        assert isinstance(found, detect.HgApi)
         expected = "7.2" if util.versiontuple(n=2) >= (7, 2) else "7.0"
         assert found.name == expected
         assert found.inner.__module__.endswith("hg" + expected.replace(".", ""))
@@ -78,7 +78,7 @@ CHANGES: dict[str, Callable[[Any], None]] = {
 def test_a_mercurial_that_differs_has_a_reason(change: str) -> None:
     module = lookalike()
     CHANGES[change](module)
-    found = detect.pick(module)
+    found = detect.detect(module)
     assert isinstance(found, str)
     assert found.startswith("unknown Mercurial: ")
 
@@ -88,7 +88,7 @@ def test_nothing_is_patched_for_an_unknown_mercurial(
 ) -> None:
     from hgext3rd.fastrevlog import fallback, install
 
-    monkeypatch.setattr(detect, "pick", lambda module: "unknown Mercurial: test")
+    monkeypatch.setattr(detect, "detect", lambda module: "unknown Mercurial: test")
     monkeypatch.setattr(fallback.standing, "aside", None)
     monkeypatch.setattr(install.state, "generation", None)
     before = dict(vars(revlog.revlog))
@@ -138,7 +138,7 @@ def test_one_text_cache_of_7_0(where: Any) -> None:
     # a text without a rev, or of one that is not there
     inner._revisioncache = (node, None, text)
     inner._revisioncache = (node, 99, text)
-    assert not inner.restorer.texts
+    assert not inner.restorer.text_cache
 
 
 def test_text_cache_of_7_2(where: Any) -> None:

@@ -37,7 +37,7 @@ def test_the_budget_is_never_exceeded() -> None:
     for step in range(3000):
         value = b"x" * rng.choice([0, 10, 1000, 20_000, 30_000])
         cache = rng.choice(dictionaries)
-        budget.keep(cache, rng.randrange(50), value, len(value))
+        budget.put(cache, rng.randrange(50), value, len(value))
         assert budget.used <= budget.limit
         assert held(*dictionaries) <= budget.limit
         if not step % 500:
@@ -49,8 +49,8 @@ def test_the_budget_is_never_exceeded() -> None:
 def test_what_would_crowd_out_everything_is_not_kept() -> None:
     budget = caches.Budget(1000)
     cache: dict[int, bytes] = {}
-    budget.keep(cache, 1, b"x" * 250, 250)
-    budget.keep(cache, 2, b"x" * 251, 251)
+    budget.put(cache, 1, b"x" * 250, 250)
+    budget.put(cache, 2, b"x" * 251, 251)
     assert list(cache) == [1]
 
 
@@ -58,7 +58,7 @@ def test_no_budget_means_no_entries() -> None:
     budget = caches.Budget(0)
     cache: dict[int, bytes] = {}
     for size in (0, 1, 1000):
-        budget.keep(cache, size, b"x" * size, size)
+        budget.put(cache, size, b"x" * size, size)
     assert not cache
     assert budget.used == 0
 
@@ -68,11 +68,11 @@ def test_the_oldest_leave_first_and_newer_values_stay() -> None:
     cache: dict[int, bytes] = {}
     values = {key: b"%d" % key * 200 for key in range(6)}
     for key in range(4):
-        budget.keep(cache, key, values[key], 200)
+        budget.put(cache, key, values[key], 200)
     newer = b"n" * 200
-    budget.keep(cache, 1, newer, 200)
+    budget.put(cache, 1, newer, 200)
     assert list(cache) == [1, 2, 3]
-    budget.keep(cache, 4, values[4], 200)
+    budget.put(cache, 4, values[4], 200)
     # the entry that left the queue was the old one of 1
     assert cache[1] is newer
     assert sorted(cache) == [1, 2, 3, 4]
@@ -82,9 +82,9 @@ def test_a_smaller_limit_takes_effect_with_the_next_entry() -> None:
     budget = caches.Budget(100_000)
     cache: dict[int, bytes] = {}
     for key in range(20):
-        budget.keep(cache, key, b"x" * 1000, 1000)
+        budget.put(cache, key, b"x" * 1000, 1000)
     budget.limit = 10_000
-    budget.keep(cache, 99, b"x", 1)
+    budget.put(cache, 99, b"x", 1)
     assert budget.used <= 10_000
     assert 99 in cache
 
@@ -93,11 +93,11 @@ def test_cleared_means_empty_everywhere() -> None:
     budget = caches.Budget(100_000)
     dictionaries: list[dict[Any, Any]] = [{}, {}]
     for key in range(20):
-        budget.keep(dictionaries[key % 2], key, b"x", 1)
+        budget.put(dictionaries[key % 2], key, b"x", 1)
     budget.clear()
     assert dictionaries == [{}, {}]
     assert budget.used == 0
-    budget.keep(dictionaries[0], 1, b"x", 1)
+    budget.put(dictionaries[0], 1, b"x", 1)
     assert dictionaries[0]
 
 
@@ -109,7 +109,7 @@ def test_threads_may_use_it_together() -> None:
     def work(cache: dict[Any, Any]) -> None:
         try:
             for key in range(6000):
-                budget.keep(cache, key % 300, b"x" * (key % 700), key % 700)
+                budget.put(cache, key % 300, b"x" * (key % 700), key % 700)
         except BaseException as exc:
             failures.append(exc)
 
@@ -147,8 +147,8 @@ def everything(*revlogs: Any) -> int:
     total = held(caches.texts_by_node)
     for rl in revlogs:
         restorer = rl._inner.restorer
-        total += sum(len(entry[1]) for entry in restorer.texts.values())
-        total += held(restorer.chunks)
+        total += sum(len(entry[1]) for entry in restorer.text_cache.values())
+        total += held(restorer.chunk_cache)
     return total
 
 
@@ -252,7 +252,7 @@ def test_a_checked_text_is_not_replaced(where: Any) -> None:
 
 def test_a_text_of_another_node_is_not_given(where: Any) -> None:
     rl = enginelab.ours(where)
-    rl._inner.restorer.texts[7] = (b"n" * 20, b"of an older revision 7", True)
+    rl._inner.restorer.text_cache[7] = (b"n" * 20, b"of an older revision 7", True)
     assert rl._inner.held_text(7) is None
     assert checked(rl, 7) == enginelab.stock(where).rawdata(7)
 
@@ -263,7 +263,7 @@ def test_little_is_held_while_much_is_written() -> None:
     budget.narrow()
     budget.narrow()
     for key in range(200):
-        budget.keep(cache, key, bytes(100_000), 100_000)
+        budget.put(cache, key, bytes(100_000), 100_000)
     assert held(cache) <= 8 << 20
     budget.widen()
     assert budget.limit < 64 << 20

@@ -23,7 +23,7 @@ TEXTS = [b"", b"x", b"y" * 4095, b"y" * 4096, b"z" * 100_000]
 def _no_leftovers() -> Iterator[None]:
     caches.drop_all()
     yield
-    hashing.policy.collision_detection = False
+    hashing.hash_policy.collision_detection = False
     caches.drop_all()
 
 
@@ -46,37 +46,37 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 def test_a_text_matches_its_node_and_no_other(
     detect: bool, parents: tuple[bytes, bytes]
 ) -> None:
-    hashing.policy.collision_detection = detect
+    hashing.hash_policy.collision_detection = detect
     for text in TEXTS:
         node = storageutil.hashrevisionsha1(text, *parents)
-        assert hashing.matches(text, node, *parents)
-        assert hashing.matches(text, node, *reversed(parents))
-        assert not hashing.matches(text + b"x", node, *parents)
-        assert not hashing.matches(text, node, P1, b"\1" * 20)
-        assert not hashing.matches(text, node[:-1] + b"\xfe", *parents)
+        assert hashing.node_matches(text, node, *parents)
+        assert hashing.node_matches(text, node, *reversed(parents))
+        assert not hashing.node_matches(text + b"x", node, *parents)
+        assert not hashing.node_matches(text, node, P1, b"\1" * 20)
+        assert not hashing.node_matches(text, node[:-1] + b"\xfe", *parents)
 
 
 def test_detection_is_asked_for_every_text_where_it_is_promised(
     hashed: list[bytes],
 ) -> None:
     for text in TEXTS:
-        hashing.matches(text, b"n" * 20, P1, P2)
+        hashing.node_matches(text, b"n" * 20, P1, P2)
     assert not hashed
     with hashing.collision_detection():
         for text in TEXTS:
-            hashing.matches(text, b"n" * 20, P1, P2)
+            hashing.node_matches(text, b"n" * 20, P1, P2)
     assert hashed == TEXTS
-    assert not hashing.policy.collision_detection
+    assert not hashing.hash_policy.collision_detection
 
 
 def test_the_policy_comes_back_after_an_error() -> None:
     with pytest.raises(KeyError), hashing.collision_detection():
         raise KeyError
-    assert not hashing.policy.collision_detection
-    hashing.policy.collision_detection = True
+    assert not hashing.hash_policy.collision_detection
+    hashing.hash_policy.collision_detection = True
     with hashing.collision_detection():
         pass
-    assert hashing.policy.collision_detection
+    assert hashing.hash_policy.collision_detection
 
 
 # through a whole inner revlog
@@ -146,7 +146,7 @@ def test_a_wrong_text_in_the_cache_is_read_again_from_the_disk(served: Any) -> N
     inner = served._inner
     expected = read_all(served)
     for rev in range(5, 20):
-        inner.restorer.texts[rev] = (served.node(rev), b"wrong", False)
+        inner.restorer.text_cache[rev] = (served.node(rev), b"wrong", False)
     assert read_all(served) == expected
 
 

@@ -65,8 +65,8 @@ def test_other_revisions_after_a_strip(
         tr = Transaction(where)
         rl.strip(15 + round_, tr)
         restorer = rl._inner.restorer
-        assert not restorer.texts
-        assert not restorer.chunks
+        assert not restorer.text_cache
+        assert not restorer.chunk_cache
         assert not rl._inner.datafile.window[1]
         tr.abort()  # what Mercurial's transaction does at its end: truncate
         assert len(rl) == 15 + round_

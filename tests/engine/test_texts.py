@@ -169,7 +169,7 @@ def test_a_backward_walk_goes_stepwise(
     where, texts = long_chain
     caches.budget.limit = budget
     steps: list[int] = []
-    stepwise = textsmod.Restorer._stepwise
+    stepwise = textsmod.Restorer.apply_keeping_intermediates
 
     def counted(
         self: Any, base: bytes, revs: list[int], bins: list[Any], count: int
@@ -178,7 +178,7 @@ def test_a_backward_walk_goes_stepwise(
         assert len(revs) == len(bins)
         return stepwise(self, base, revs, bins, count)
 
-    monkeypatch.setattr(textsmod.Restorer, "_stepwise", counted)
+    monkeypatch.setattr(textsmod.Restorer, "apply_keeping_intermediates", counted)
     rl = enginelab.ours(where)
     assert len(rl._inner._deltachain(len(texts) - 1)[0]) > 100
     for rev in range(len(texts)):
@@ -188,7 +188,7 @@ def test_a_backward_walk_goes_stepwise(
     for rev in reversed(range(len(texts))):
         assert checked(rl, rev) == texts[rev]
         # what was kept on the way is right as well
-        for held_rev, (node, text, _checked) in rl._inner.restorer.texts.items():
+        for held_rev, (node, text, _checked) in rl._inner.restorer.text_cache.items():
             assert (node, text) == (rl.node(held_rev), texts[held_rev])
     if budget == 64 << 20:
         # some 48 texts for each of them

@@ -31,16 +31,16 @@ class Storage:
         return b""
 
 
-class Shelf:
+class TemplateCache:
     def __init__(self, seconds: float = 0) -> None:
         self.storage: Any = Storage(seconds)
 
 
 def workers(
-    ui: Any, shelf: Any, paths: list[bytes], cores: int, monkeypatch: Any
+    ui: Any, template_cache: Any, paths: list[bytes], cores: int, monkeypatch: Any
 ) -> Any:
     monkeypatch.setattr(update.cpus, "usable_cores", lambda: cores)
-    with update._fewer_workers(ui, shelf, paths):
+    with update._fewer_workers(ui, template_cache, paths):
         return ui.config(b"worker", b"numcpus")
 
 
@@ -52,41 +52,41 @@ def test_no_more_workers_than_are_of_use(
     cores: int, files: int, expected: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ui = uimod.ui()
-    shelf = Shelf()
-    assert workers(ui, shelf, PATHS[:files], cores, monkeypatch) == expected
+    template_cache = TemplateCache()
+    assert workers(ui, template_cache, PATHS[:files], cores, monkeypatch) == expected
     assert ui.config(b"worker", b"numcpus") is None, "only for this update"
-    assert 10 < len(shelf.storage.read) < 40
+    assert 10 < len(template_cache.storage.read) < 40
 
 
 def test_a_store_on_a_disk_keeps_mercurials_workers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert workers(uimod.ui(), Shelf(0.001), PATHS, 2, monkeypatch) is None
+    assert workers(uimod.ui(), TemplateCache(0.001), PATHS, 2, monkeypatch) is None
 
 
 def test_what_the_user_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     ui = uimod.ui()
     ui.setconfig(b"worker", b"numcpus", b"5")
-    assert workers(ui, Shelf(), PATHS, 2, monkeypatch) == b"5"
+    assert workers(ui, TemplateCache(), PATHS, 2, monkeypatch) == b"5"
 
 
 def test_few_files_and_unknown_stores_are_left_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert workers(uimod.ui(), Shelf(), PATHS[:100], 2, monkeypatch) is None
+    assert workers(uimod.ui(), TemplateCache(), PATHS[:100], 2, monkeypatch) is None
     assert workers(uimod.ui(), None, PATHS, 2, monkeypatch) is None
 
 
 def test_a_store_that_cannot_be_read_is_left_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    shelf = Shelf()
+    template_cache = TemplateCache()
 
     def missing(name: bytes) -> bytes:
         raise FileNotFoundError(name)
 
-    shelf.storage.read_whole = missing
-    assert workers(uimod.ui(), shelf, PATHS, 2, monkeypatch) is None
+    template_cache.storage.read_whole = missing
+    assert workers(uimod.ui(), template_cache, PATHS, 2, monkeypatch) is None
 
 
 @pytest.fixture

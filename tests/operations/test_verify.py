@@ -713,12 +713,12 @@ parent = os.getpid()
 def extsetup(ui):
     import importlib
     module = extensions.find(b'fastrevlog').__name__ + '.operations.verify.filelogs'
-    flawless = importlib.import_module(module)
+    filelogs = importlib.import_module(module)
     def check(orig, self, path):
         if path == b'dir1/f01' and os.getpid() != parent:
             %s
         return orig(self, path)
-    extensions.wrapfunction(flawless.FilelogChecker, 'check', check)
+    extensions.wrapfunction(filelogs.FilelogChecker, 'check', check)
 """
 
 

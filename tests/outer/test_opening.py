@@ -72,9 +72,9 @@ def plain(value: Any) -> Any:
         return type(value), settled
     if hasattr(value, "reading_handle"):
         return value.name, value.window, value.storage.opener
-    if hasattr(value, "texts"):
+    if hasattr(value, "text_cache"):
         options = (value.inline, value.name, value.options)
-        return (*options, value.texts, value.chunks, value.datafile.name)
+        return (*options, value.text_cache, value.chunk_cache, value.datafile.name)
     if hasattr(value, "opener") and hasattr(value, "direct"):
         return value.opener, value.direct
     return value

@@ -1,4 +1,4 @@
-# The crew of forked workers, by itself.
+# The pool of forked workers, by itself.
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-crewmod = pytest.importorskip("hgext3rd.fastrevlog.workers.pool")
+poolmod = pytest.importorskip("hgext3rd.fastrevlog.workers.pool")
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
@@ -24,23 +24,25 @@ def no_children_left() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("tasks", [0, 1, 2, 7, 100, 5000, 100_000])
-@pytest.mark.parametrize("singles", [0, 1, 50, 3000])
+@pytest.mark.parametrize("large_tasks", [0, 1, 50, 3000])
 @pytest.mark.parametrize("workers", [1, 2, 64])
-def test_groups_cover_all_tasks_once(tasks: int, singles: int, workers: int) -> None:
-    groups = crewmod.groups_of(tasks, min(singles, tasks), workers)
+def test_groups_cover_all_tasks_once(
+    tasks: int, large_tasks: int, workers: int
+) -> None:
+    groups = poolmod.partition(tasks, min(large_tasks, tasks), workers)
     assert [i for group in groups for i in group] == list(range(tasks))
-    assert len(groups) * 2 <= crewmod.select.PIPE_BUF
-    assert all(len(group) == 1 for group in groups[: min(singles, tasks, 256)])
+    assert len(groups) * 2 <= poolmod.select.PIPE_BUF
+    assert all(len(group) == 1 for group in groups[: min(large_tasks, tasks, 256)])
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
 @pytest.mark.parametrize("count", [1, 3, 1000])
 def test_answers(count: int, workers: int) -> None:
-    crew = crewmod.Crew(lambda task: (task * task, os.getpid()), range(count))
-    crew.start(workers)
-    answers = [crew.answer(task) for task in range(count)]
-    crew.finish()
-    crew.close()
+    pool = poolmod.WorkerPool(lambda task: (task * task, os.getpid()), range(count))
+    pool.start(workers)
+    answers = [pool.answer(task) for task in range(count)]
+    pool.finish()
+    pool.close()
     assert [answer[0] for answer in answers] == [i * i for i in range(count)]
     pids = {answer[1] for answer in answers}
     assert os.getpid() not in pids
@@ -54,25 +56,25 @@ def test_work_goes_on_while_nobody_listens(tmp_path: Path) -> None:
         (tmp_path / str(task)).touch()
         return bytes([task]) * 100_000
 
-    crew = crewmod.Crew(do, range(60))
-    crew.start(2)
+    pool = poolmod.WorkerPool(do, range(60))
+    pool.start(2)
     deadline = time.monotonic() + 60
     while len(list(tmp_path.iterdir())) < 60:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     for task in reversed(range(60)):
-        assert crew.answer(task) == bytes([task]) * 100_000
-        assert crew.answer(task) is None  # given once
-    crew.finish()
-    crew.close()
+        assert pool.answer(task) == bytes([task]) * 100_000
+        assert pool.answer(task) is None  # given once
+    pool.finish()
+    pool.close()
 
 
 def test_exceptions_are_no_answers() -> None:
-    crew = crewmod.Crew(lambda task: 6 // task, range(4))
-    crew.start(2)
-    assert [crew.answer(task) for task in range(4)] == [None, 6, 3, 2]
-    crew.finish()
-    crew.close()
+    pool = poolmod.WorkerPool(lambda task: 6 // task, range(4))
+    pool.start(2)
+    assert [pool.answer(task) for task in range(4)] == [None, 6, 3, 2]
+    pool.finish()
+    pool.close()
 
 
 @pytest.mark.parametrize("how", ["kill", "exit", "no pickle"])
@@ -88,10 +90,10 @@ def test_lost_worker(how: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return task
 
-    crew = crewmod.Crew(do, range(40), on_loss=lambda *loss: losses.append(loss))
-    crew.start(2)
-    answers = [crew.answer(task) for task in range(40)]
-    crew.close()
+    pool = poolmod.WorkerPool(do, range(40), on_loss=lambda *loss: losses.append(loss))
+    pool.start(2)
+    answers = [pool.answer(task) for task in range(40)]
+    pool.close()
     assert answers[5] is None
     assert all(answer in (None, task) for task, answer in enumerate(answers))
     # the other one went on
@@ -101,18 +103,18 @@ def test_lost_worker(how: str) -> None:
 
 
 def test_all_workers_lost() -> None:
-    crew = crewmod.Crew(lambda task: os._exit(1), range(10))
-    crew.start(3)
-    assert [crew.answer(task) for task in range(10)] == [None] * 10
-    crew.close()
+    pool = poolmod.WorkerPool(lambda task: os._exit(1), range(10))
+    pool.start(3)
+    assert [pool.answer(task) for task in range(10)] == [None] * 10
+    pool.close()
 
 
 def test_finish_does_not_wait_for_what_nobody_asked() -> None:
-    crew = crewmod.Crew(lambda task: time.sleep(0.2), range(1000))
-    crew.start(2)
+    pool = poolmod.WorkerPool(lambda task: time.sleep(0.2), range(1000))
+    pool.start(2)
     start = time.monotonic()
-    crew.finish()
-    crew.close()
+    pool.finish()
+    pool.close()
     assert time.monotonic() - start < 20
 
 
@@ -120,25 +122,25 @@ def test_start_and_end_run_in_the_workers(tmp_path: Path) -> None:
     def note(what: str) -> None:
         (tmp_path / f"{what}-{os.getpid()}").touch()
 
-    crew = crewmod.Crew(
+    pool = poolmod.WorkerPool(
         lambda task: task,
         range(100),
         on_start=lambda: note("start"),
         on_end=lambda: note("end"),
     )
-    crew.start(3)
-    crew.finish()
-    crew.close()
+    pool.start(3)
+    pool.finish()
+    pool.close()
     notes = sorted(path.name for path in tmp_path.iterdir())
     assert len(notes) == 6
     assert f"start-{os.getpid()}" not in notes
 
 
 def test_close_ends_what_runs() -> None:
-    crew = crewmod.Crew(lambda task: time.sleep(600), range(3))
-    crew.start(3)
+    pool = poolmod.WorkerPool(lambda task: time.sleep(600), range(3))
+    pool.start(3)
     start = time.monotonic()
-    crew.close()
+    pool.close()
     assert time.monotonic() - start < 20
 
 
@@ -154,20 +156,20 @@ def test_no_fork(monkeypatch: pytest.MonkeyPatch) -> None:
         return fork()
 
     monkeypatch.setattr(os, "fork", fail_later)
-    crew = crewmod.Crew(lambda task: task, range(3))
+    pool = poolmod.WorkerPool(lambda task: task, range(3))
     with pytest.raises(BlockingIOError):
-        crew.start(3)
+        pool.start(3)
 
 
 def test_threads_forbid_forking() -> None:
     import threading
 
-    assert crewmod.can_fork()
+    assert poolmod.can_fork()
     done = threading.Event()
     thread = threading.Thread(target=done.wait)
     thread.start()
     try:
-        assert not crewmod.can_fork()
+        assert not poolmod.can_fork()
     finally:
         done.set()
         thread.join()

@@ -22,7 +22,7 @@ _INTERNAL = frozenset(
 )
 
 
-class Generation(NamedTuple):
+class HgApi(NamedTuple):
     """A surface: its name, the inner revlog class, flags that alter no text."""
 
     name: str
@@ -38,7 +38,7 @@ def arguments_of(function: Any) -> str:
     return ' '.join(code.co_varnames[: code.co_argcount])
 
 
-def pick(revlog: Any) -> Generation | str:
+def detect(revlog: Any) -> HgApi | str:
     """The generation of the module ``mercurial.revlog``, or why there is none."""
     outer = getattr(revlog, 'revlog', None)
     stock = getattr(revlog, '_InnerRevlog', None)
@@ -75,4 +75,4 @@ def pick(revlog: Any) -> Generation | str:
         if not hasattr(inner, attribute):
             return 'unknown Mercurial: _InnerRevlog.%s' % attribute
     neutral = getattr(revlog, 'REVIDX_NEUTRAL_FLAGS', 0)
-    return Generation(name, inner, neutral)
+    return HgApi(name, inner, neutral)

@@ -112,7 +112,7 @@ def generation_found() -> str:
 
             from ..compat import detect
 
-            found = detect.pick(revlog)
+            found = detect.detect(revlog)
     except Exception as exc:
         return 'unknown: %s' % fallback.describe(exc)
     return found if isinstance(found, str) else found.name

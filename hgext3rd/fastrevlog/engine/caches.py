@@ -69,7 +69,7 @@ class Budget:
         if not self._narrowed and self.limit == self._narrow:
             self.limit = self._wide
 
-    def keep(self, cache: dict[Any, Any], key: Any, value: Any, size: int) -> None:
+    def put(self, cache: dict[Any, Any], key: Any, value: Any, size: int) -> None:
         """Put ``value``, ``size`` bytes, into ``cache`` and charge for it.
 
         What would take a quarter of the budget alone is not kept.

@@ -10,8 +10,8 @@ times slower than ``hashlib``.  The house rule:
 - what the local store holds is checked with ``hashlib``, and a mismatch is
   checked once more by Mercurial before anything is raised;
 - new and incoming revisions, and ``hg verify``, never come through here with
-  :data:`policy` unset: they keep collision detection;
-- ``policy.collision_detection`` turns it on for every read.
+  :data:`hash_policy` unset: they keep collision detection;
+- ``hash_policy.collision_detection`` turns it on for every read.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ except ValueError:
     sha1 = functools.partial(hashlib.sha1, usedforsecurity=False)
 
 
-class Policy:
+class HashPolicy:
     """Process-wide: which function checks what is read."""
 
     __slots__ = ('collision_detection',)
@@ -46,23 +46,23 @@ class Policy:
         self.collision_detection = False
 
 
-policy = Policy()
+hash_policy = HashPolicy()
 
 
 @contextlib.contextmanager
 def collision_detection() -> Iterator[None]:
     """Within this context every text is hashed by Mercurial's ``sha1dc``."""
-    before = policy.collision_detection
-    policy.collision_detection = True
+    before = hash_policy.collision_detection
+    hash_policy.collision_detection = True
     try:
         yield
     finally:
-        policy.collision_detection = before
+        hash_policy.collision_detection = before
 
 
-def matches(text: bytes, node: bytes, p1: bytes, p2: bytes) -> bool:
+def node_matches(text: bytes, node: bytes, p1: bytes, p2: bytes) -> bool:
     """Whether ``node`` (20 bytes) is the node of ``text`` with these parents."""
-    if policy.collision_detection:
+    if hash_policy.collision_detection:
         return storageutil.hashrevisionsha1(text, p1, p2) == node
     parents = p1 + p2 if p1 < p2 else p2 + p1
     if len(text) < SMALL:

@@ -32,9 +32,9 @@ NULL_REV = format.NULL_REV
 NULL_NODE = hashing.NULL_NODE
 _ALTERING = hashing.ALTERING_FLAGS
 _SMALL = hashing.SMALL
-_policy = hashing.policy
+_policy = hashing.hash_policy
 _sha1 = hashing.sha1
-_keep = caches.budget.keep
+_put = caches.budget.put
 _budget = caches.budget
 _by_node = caches.texts_by_node
 _counters = counters.counters
@@ -151,7 +151,7 @@ class InnerRevlog(format.EntryAccess):
         node = entry[7]
         base = entry[3]
         restorer = self.restorer
-        held = restorer.texts.get(rev)
+        held = restorer.text_cache.get(rev)
         if held is not None and held[0] == node:
             text = held[1]
             if held[2]:
@@ -164,17 +164,17 @@ class InnerRevlog(format.EntryAccess):
                     _budget.hits += 1
                     return shared
                 # the usual next base: was it restored through another object?
-                if base != rev and base >= 0 and base not in restorer.texts:
+                if base != rev and base >= 0 and base not in restorer.text_cache:
                     below = self.cindex[base]
                     shared = _by_node.get(below[7])
                     # of a censored revision, say, another text is stored
                     if shared is not None and not below[0] & _ALTERING:
                         held = (below[7], shared, True)
-                        _keep(restorer.texts, base, held, len(shared))
+                        _put(restorer.text_cache, base, held, len(shared))
             if base == rev:
                 text = restorer.full_text(rev, entry)
             else:
-                text = restorer.restore(rev)
+                text = restorer.raw_text(rev)
             _counters.texts += 1
         cindex = self.cindex
         try:
@@ -189,16 +189,16 @@ class InnerRevlog(format.EntryAccess):
         parents = p1 + p2 if p1 < p2 else p2 + p1
         if not (
             small and _sha1(parents + text).digest() == node
-        ) and not hashing.matches(text, node, p1, p2):
+        ) and not hashing.node_matches(text, node, p1, p2):
             # what was cached may be what is wrong: once more, from the disk
             self.forget()
-            text = restorer.restore(rev)
-            if not hashing.matches(text, node, p1, p2):
+            text = restorer.raw_text(rev)
+            if not hashing.node_matches(text, node, p1, p2):
                 return None
             size = len(text)
-        _keep(restorer.texts, rev, (node, text, True), size)
+        _put(restorer.text_cache, rev, (node, text, True), size)
         if self._share_texts:
-            _keep(_by_node, node, text, size)
+            _put(_by_node, node, text, size)
         return text
 
     def unchecked_text(self, rev: int) -> tuple[bytes, bool]:
@@ -210,11 +210,11 @@ class InnerRevlog(format.EntryAccess):
         if held is not None:
             return held
         _counters.texts += 1
-        return self.restorer.restore(rev), False
+        return self.restorer.raw_text(rev), False
 
     def held_text(self, rev: int) -> tuple[bytes, bool] | None:
         """The cached raw text of ``rev`` and whether it was checked, or None."""
-        held = self.restorer.texts.get(rev)
+        held = self.restorer.text_cache.get(rev)
         if held is None or held[0] != self.cindex[rev][7]:
             return None
         return held[1], held[2]
@@ -222,14 +222,14 @@ class InnerRevlog(format.EntryAccess):
     def keep_text(self, rev: int, text: bytes, checked: bool) -> None:
         """Remember the raw text of ``rev``; a checked one is not replaced."""
         node = self.cindex[rev][7]
-        texts = self.restorer.texts
+        texts = self.restorer.text_cache
         held = texts.get(rev)
         if held is None or held[0] != node or not held[2]:
-            _keep(texts, rev, (node, text, checked), len(text))
+            _put(texts, rev, (node, text, checked), len(text))
 
     def drop_text(self, rev: int) -> None:
         """Forget the text of ``rev``."""
-        held = self.restorer.texts.pop(rev, None)
+        held = self.restorer.text_cache.pop(rev, None)
         if held is not None:
             _by_node.pop(held[0], None)
 
@@ -258,13 +258,13 @@ class InnerRevlog(format.EntryAccess):
 
     def _chunk(self, rev: int) -> Any:
         """The decompressed chunk of ``rev``."""
-        return self.restorer.fetch([rev], keep=False)[0]
+        return self.restorer.chunks([rev], keep=False)[0]
 
     def _chunks(self, revs: list[int], targetsize: int | None = None) -> list[Any]:
         """The decompressed chunks of ``revs``, which ascend."""
         if not revs:
             return []
-        return self.restorer.fetch(list(revs), keep=True, target=targetsize)
+        return self.restorer.chunks(list(revs), keep=True, target=targetsize)
 
     def decompress(self, data: Any) -> Any:
         """The content of a chunk that need not be in this revlog."""

@@ -25,7 +25,7 @@ _ENTRY_SIZE = 64  # bytes of an index entry, interleaved with data when inline
 _BACKWARD = 63  # revs; a step back of at most this is a walk backwards
 _STEPS = 48  # texts kept on the way of a backward walk, at the most
 _budget = caches.budget
-_keep = caches.budget.keep
+_put = caches.budget.put
 _decompress = compression.decompress
 _bulk = compression.bulk
 _BOUNDED = compression.BOUNDED
@@ -52,8 +52,8 @@ class Restorer:
         'inline',
         'name',
         'options',
-        'texts',
-        'chunks',
+        'text_cache',
+        'chunk_cache',
         '_last',
     )
 
@@ -65,15 +65,15 @@ class Restorer:
         self.inline = inline
         self.name = name
         self.options = options
-        self.texts: dict[int, tuple[bytes, bytes, bool]] = {}
-        self.chunks: dict[int, bytes] = {}
+        self.text_cache: dict[int, tuple[bytes, bytes, bool]] = {}
+        self.chunk_cache: dict[int, bytes] = {}
         # the rev that was restored last, and the chain that led to it
         self._last: tuple[int, list[int]] = (-1, [])
 
     def clear(self) -> None:
         # new objects: what other revlogs' budget still counts is let go there
-        self.texts = {}
-        self.chunks = {}
+        self.text_cache = {}
+        self.chunk_cache = {}
         self._last = (-1, [])
 
     def keep_chunk(self, rev: int, chunk: bytes) -> None:
@@ -81,7 +81,7 @@ class Restorer:
         if chunk.__class__ is not bytes:
             # a view would hold on to all that it is a part of
             chunk = bytes(chunk)
-        _keep(self.chunks, rev, chunk, len(chunk))
+        _put(self.chunk_cache, rev, chunk, len(chunk))
 
     def chain(self, rev: int) -> list[int]:
         """The delta chain of ``rev``, ascending.  Raises ``RevlogError``."""
@@ -99,9 +99,9 @@ class Restorer:
         length = entry[1]
         if not length:
             return b''
-        if self.chunks:
+        if self.chunk_cache:
             # what was just written is asked for again, before it is on the disk
-            held = self.chunks.get(rev)
+            held = self.chunk_cache.get(rev)
             if held is not None:
                 return held
         offset = entry[0] >> 16
@@ -121,7 +121,7 @@ class Restorer:
             raise self._bad_chunk(rev, exc) from None
         return text if text.__class__ is bytes else bytes(text)
 
-    def restore(self, rev: int) -> bytes:
+    def raw_text(self, rev: int) -> bytes:
         """The raw text of ``rev``, unchecked, from the nearest cached text.
 
         Nothing is remembered of it but its chunks: the caller decides.
@@ -130,7 +130,7 @@ class Restorer:
         chain = self.chain(rev)
         if not chain:
             return b''
-        texts = self.texts
+        texts = self.text_cache
         base: bytes | None = None
         first = 0
         if texts:
@@ -155,7 +155,7 @@ class Restorer:
         rest = chain[first:] if first else chain
         # file logs are often opened for one text; what a second one shares with
         # it is worth keeping
-        bins = self.fetch(rest, keep=last_rev >= 0 and len(rest) > 2)
+        bins = self.chunks(rest, keep=last_rev >= 0 and len(rest) > 2)
         if base is None:
             base = bytes(bins[0])
             bins = bins[1:]
@@ -164,7 +164,7 @@ class Restorer:
             return base
         try:
             if steps > 1 and len(bins) > 2:
-                return self._stepwise(base, rest, bins, steps)
+                return self.apply_keeping_intermediates(base, rest, bins, steps)
             return mdiff.patches(base, bins)
         except _PATCH_ERRORS as exc:
             raise errors.bad_delta(self.name, rev, str(exc).encode()) from None
@@ -173,23 +173,23 @@ class Restorer:
         size = max(self.cindex[rev][2], 1024)
         return min(_STEPS, caches.budget.limit // 4 // size)
 
-    def _stepwise(
+    def apply_keeping_intermediates(
         self, base: bytes, revs: list[int], bins: list[Any], steps: int
     ) -> bytes:
         """Apply ``bins``, keeping the texts of the last ``steps`` revs."""
         lead = max(len(bins) - steps, 0)
         text = mdiff.patches(base, bins[:lead]) if lead else base
         cindex = self.cindex
-        texts = self.texts
+        texts = self.text_cache
         last = len(bins) - 1
         for at in range(lead, last):
             text = mdiff.patches(text, [bins[at]])
             rev = revs[at]
             if rev not in texts:
-                _keep(texts, rev, (cindex[rev][7], text, False), len(text))
+                _put(texts, rev, (cindex[rev][7], text, False), len(text))
         return mdiff.patches(text, [bins[last]])
 
-    def fetch(
+    def chunks(
         self, revs: list[int], keep: bool, target: int | None = None
     ) -> list[Any]:
         """The decompressed chunks of ``revs`` (ascending), cached or read.
@@ -198,7 +198,7 @@ class Restorer:
         the size in bytes that one read should not exceed.
         Raises ``RevlogError`` or ``OSError``.
         """
-        chunks = self.chunks
+        chunks = self.chunk_cache
         found: list[Any] = []
         missing = revs
         if chunks:
@@ -213,7 +213,7 @@ class Restorer:
             fresh = self._read_planned(missing, target)
         if keep:
             for rev, chunk in zip(missing, fresh):
-                _keep(chunks, rev, chunk, len(chunk))
+                _put(chunks, rev, chunk, len(chunk))
         if missing is revs:
             return fresh
         supply = iter(fresh)

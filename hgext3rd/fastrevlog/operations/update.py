@@ -39,10 +39,12 @@ from ..workers import cpus
 
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, 'O_CLOEXEC', 0)
 _CHECKOUT = '_fastrevlog_checkout'  # an attribute of the working context
-_STEP = 100  # files; how often progress is told, as in Mercurial
-_SHARE = 500  # files; what a worker should at least have to write
+_PROGRESS_FILES = 100  # files; how often progress is told, as in Mercurial
+_MIN_FILES_PER_WORKER = 500  # files; what a worker should at least have to write
 _SAMPLE = 16  # files that are looked at to tell memory from disk
-_WARM = 0.00005  # seconds; opening and reading a small file takes a disk longer
+_CACHED_READ_SECONDS = (
+    0.00005  # seconds; opening and reading a small file takes a disk longer
+)
 
 Read = Callable[[bytes], bytes]
 
@@ -75,15 +77,16 @@ class Checkout:
     """What the files of one update have in common.
 
     ``audit`` raises Mercurial's errors for a path that may not be written; ``read``
-    gives the data of a file of the target; ``shelf`` opens file logs, if it may.
+    gives the data of a file of the target; ``template_cache`` opens file logs, if it
+    may.
     """
 
-    __slots__ = ('audit', 'read', 'shelf')
+    __slots__ = ('audit', 'read', 'template_cache')
 
     def __init__(self, repo: Any, mctx: Any, first: bytes) -> None:
         self.audit = _auditor(repo.wvfs)
-        self.shelf = _shelf(repo, first)
-        self.read = _reader(repo, mctx, self.shelf)
+        self.template_cache = _template_cache(repo, first)
+        self.read = _reader(repo, mctx, self.template_cache)
 
 
 def _auditor(wvfs: Any) -> Callable[[bytes], None]:
@@ -129,7 +132,7 @@ def is_plain(repo: Any, wctx: Any) -> bool:
     )
 
 
-def _reader(repo: Any, mctx: Any, shelf: opening.Shelf | None) -> Read:
+def _reader(repo: Any, mctx: Any, template_cache: opening.TemplateCache | None) -> Read:
     """What reads the data of a file of ``mctx``."""
 
     def generally(path: bytes) -> bytes:
@@ -147,16 +150,16 @@ def _reader(repo: Any, mctx: Any, shelf: opening.Shelf | None) -> Read:
             return generally(path)  # which knows what the user wants
 
     altering = reading.altering_flags()
-    if altering is None or shelf is None:
+    if altering is None or template_cache is None:
         return by_filelog
-    text_of = shelf.text
+    text_of = template_cache.text
     filtered = storageutil.filtermetadata
     served = process.counters.served
 
     def by_text(path: bytes) -> bytes:
         try:
             text = text_of(b'data/' + path, node_of(path), altering)
-        except (ValueError, IndexError, *fallback.EXPECTED):
+        except (ValueError, IndexError, *fallback.STORAGE_ERRORS):
             text = None  # Mercurial finds the words
         except Exception as exc:
             fallback.mishap(exc, b'data/%s.i' % path)
@@ -169,7 +172,7 @@ def _reader(repo: Any, mctx: Any, shelf: opening.Shelf | None) -> Read:
     return by_text
 
 
-def _shelf(repo: Any, path: bytes) -> opening.Shelf | None:
+def _template_cache(repo: Any, path: bytes) -> opening.TemplateCache | None:
     """What opens file logs, if it does so for the one of ``path``."""
     filelog_class: Any = filelog.filelog
     if (
@@ -182,11 +185,11 @@ def _shelf(repo: Any, path: bytes) -> opening.Shelf | None:
         return None
     try:
         log = repo.file(path)
-    except fallback.EXPECTED:
+    except fallback.STORAGE_ERRORS:
         return None
     if type(log) is not filelog_class or log.get_revlog().radix != b'data/' + path:
         return None
-    return opening.shelf_of(repo.svfs)
+    return opening.template_cache_of(repo.svfs)
 
 
 def _write_files(
@@ -224,7 +227,7 @@ def _write_files(
             stat = os.lstat(path)
             filedata[f] = (stat.st_mode, len(data), timestamp.mtime_of(stat))
         done += 1
-        if done == _STEP:
+        if done == _PROGRESS_FILES:
             yield False, (done, f)
             done = 0
     if left:
@@ -263,7 +266,7 @@ def make_batchget(orig: Any) -> Any:
 
 
 def _fewer_workers(
-    ui: Any, shelf: opening.Shelf | None, paths: list[bytes]
+    ui: Any, template_cache: opening.TemplateCache | None, paths: list[bytes]
 ) -> contextlib.AbstractContextManager[Any]:
     """Within this context, no more workers than are of use, if that is known.
 
@@ -272,13 +275,13 @@ def _fewer_workers(
     as are those with too little to do.
     """
     if (
-        shelf is None
-        or len(paths) < _SHARE
+        template_cache is None
+        or len(paths) < _MIN_FILES_PER_WORKER
         or ui.config(b'worker', b'numcpus')
-        or not _in_memory(shelf.storage, paths)
+        or not _in_memory(template_cache.storage, paths)
     ):
         return contextlib.nullcontext()
-    workers = min(cpus.usable_cores(), 1 + len(paths) // _SHARE)
+    workers = min(cpus.usable_cores(), 1 + len(paths) // _MIN_FILES_PER_WORKER)
     override = {(b'worker', b'numcpus'): b'%d' % workers}
     scope: contextlib.AbstractContextManager[Any] = ui.configoverride(
         override, b'fastrevlog'
@@ -296,7 +299,7 @@ def _in_memory(storage: vfs.StoreVFS, paths: list[bytes]) -> bool:
             times.append(time.perf_counter() - start)
     except OSError:
         return False
-    return sorted(times)[len(times) * 3 // 4] < _WARM
+    return sorted(times)[len(times) * 3 // 4] < _CACHED_READ_SECONDS
 
 
 def prepare(
@@ -317,7 +320,7 @@ def prepare(
     if not paths:
         return None
     checkout = Checkout(repo, mctx, paths[0])
-    return checkout, _fewer_workers(repo.ui, checkout.shelf, paths)
+    return checkout, _fewer_workers(repo.ui, checkout.template_cache, paths)
 
 
 def make_apply(orig: Any, action_get: Any) -> Any:
@@ -328,7 +331,7 @@ def make_apply(orig: Any, action_get: Any) -> Any:
     ) -> Any:
         try:
             prepared = prepare(repo, mresult, wctx, mctx, action_get)
-        except fallback.EXPECTED:
+        except fallback.STORAGE_ERRORS:
             prepared = None
         except Exception as exc:
             process.counters.mishap(fallback.describe(exc))

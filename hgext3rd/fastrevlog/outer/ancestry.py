@@ -20,7 +20,7 @@ from typing import Any
 from ..engine import index as indexmod
 
 # making the table costs about as much as this part of its answers saves
-_PATIENCE = 4  # questions per revision, as a divisor: len(index) // 4
+_TABLE_AFTER = 4  # questions per revision, as a divisor: len(index) // 4
 
 
 def make_parentrevs(orig: Any) -> Any:
@@ -37,7 +37,7 @@ def make_parentrevs(orig: Any) -> Any:
                     return found
             else:
                 index.asked += 1
-                if index.asked > 512 and index.asked > len(index) // _PATIENCE:
+                if index.asked > 512 and index.asked > len(index) // _TABLE_AFTER:
                     index.tabulate(self.feature_config.canonical_parent_order)
         return orig(self, rev)
 

@@ -123,7 +123,7 @@ class Template:
         attributes['_pcache'] = {}
         attributes['_flagprocessors'] = self.processors.copy()
 
-    def bare(self, radix: bytes, data: bytes) -> innermod.InnerRevlog:
+    def open_inner(self, radix: bytes, data: bytes) -> innermod.InnerRevlog:
         """The inner revlog alone, to read a text from; raises as :meth:`open`."""
         cindex, window = self.parse(data, *self.parse_arguments)
         return self._inner(radix, cindex, window, self.plain_configs)
@@ -149,7 +149,7 @@ class Template:
 TEMPLATES = '_fastrevlog_templates'  # an attribute of the store's opener
 
 
-class Shelf:
+class TemplateCache:
     """The templates of one store, by index header, and what they rely on."""
 
     __slots__ = ('storage', 'options', 'by_header')
@@ -171,7 +171,7 @@ class Shelf:
         template = self.by_header.get(header_of(data))
         if template is None:
             return None
-        inner = template.bare(radix, data)
+        inner = template.open_inner(radix, data)
         rev = inner.cindex.get_rev(node)
         if rev is None or rev < 0:
             return None
@@ -181,13 +181,13 @@ class Shelf:
         return inner.checked_text(rev, entry)
 
 
-def shelf_of(opener: Any) -> Shelf | None:
+def template_cache_of(opener: Any) -> TemplateCache | None:
     """What file logs of a store look like, if all that were opened are alike."""
-    shelves = getattr(opener, '__dict__', {}).get(TEMPLATES, {})
-    if len(shelves) != 1:
+    template_caches = getattr(opener, '__dict__', {}).get(TEMPLATES, {})
+    if len(template_caches) != 1:
         return None
-    (shelf,) = shelves.values()
-    return shelf if shelf.options is opener.options else None
+    (template_cache,) = template_caches.values()
+    return template_cache if template_cache.options is opener.options else None
 
 
 def template_of(rl: Any, parse: Any) -> Template | None:

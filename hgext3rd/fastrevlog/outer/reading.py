@@ -62,10 +62,10 @@ def altering_flags() -> int | None:
     return _ours.altering
 
 
-def make_revisiondata(orig: Any, generation: detect.Generation, load_inner: Any) -> Any:
+def make_revisiondata(orig: Any, generation: detect.HgApi, load_inner: Any) -> Any:
     """Wrap ``revlog._revisiondata``; ``load_inner`` is Mercurial's."""
     altering = 0xFFFF & ~generation.neutral_flags
-    expected = fallback.EXPECTED
+    expected = fallback.STORAGE_ERRORS
     outer = revlog.revlog
     ways = _ours.ways
     inner_class = generation.inner

@@ -1,8 +1,8 @@
 # Worker processes that share a list of tasks and answer to one parent.
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A crew of forked workers.
+"""A pool of forked workers.
 
-Goals: the parent goes on with work of its own while the crew works; no task is
+Goals: the parent goes on with work of its own while the pool works; no task is
 ever lost without the parent knowing; no worker outlives the parent.
 
 Why not :mod:`mercurial.worker`?  It deals out the tasks before it starts, so the
@@ -54,21 +54,21 @@ def can_fork() -> bool:
         return True
 
 
-def groups_of(tasks: int, singles: int, workers: int) -> list[range]:
-    """Cut ``range(tasks)`` into groups; the first ``singles`` may be long ones.
+def partition(tasks: int, large_tasks: int, workers: int) -> list[range]:
+    """Cut ``range(tasks)`` into groups; the first ``large_tasks`` may be long ones.
 
-    Small enough that the crew ends at about the same time, few enough for the
+    Small enough that the pool ends at about the same time, few enough for the
     pipe of numbers.
     """
     room = select.PIPE_BUF // _NUMBER.size
-    groups = [range(i, i + 1) for i in range(min(singles, room // 2))]
+    groups = [range(i, i + 1) for i in range(min(large_tasks, room // 2))]
     start = len(groups)
     step = max(1, -(-(tasks - start) // min(room - start, workers * 64)))
     groups += [range(i, min(i + step, tasks)) for i in range(start, tasks, step)]
     return groups
 
 
-class Crew:
+class WorkerPool:
     """Answers to ``do(task)`` for every task, worked out by other processes.
 
     ``do`` runs in the workers; its answers must be picklable, and an exception is
@@ -97,12 +97,12 @@ class Crew:
         self._parent = os.getpid()
         self._numbers = -1  # where the numbers of groups are taken from
 
-    def start(self, workers: int, singles: int = 0) -> None:
-        """Fork ``workers`` processes; the first ``singles`` tasks are long ones.
+    def start(self, workers: int, large_tasks: int = 0) -> None:
+        """Fork ``workers`` processes; the first ``large_tasks`` tasks are long ones.
 
         May raise ``OSError``; then none is left.
         """
-        groups = groups_of(len(self._order), singles, workers)
+        groups = partition(len(self._order), large_tasks, workers)
         self._numbers, give = os.pipe()
         try:
             try:
@@ -118,7 +118,7 @@ class Crew:
     def answer(self, task: Any) -> Any:
         """What a worker says about ``task``; waits for it; ``None``: nobody does.
 
-        ``task`` is one of the crew's.  An answer is given once, then forgotten.
+        ``task`` is one of the pool's.  An answer is given once, then forgotten.
         """
         while task not in self._answers and self._pipes:
             self._collect()

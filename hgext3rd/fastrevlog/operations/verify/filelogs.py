@@ -30,7 +30,7 @@ _ENTRY_SIZE = 64  # bytes of an index entry, interleaved with data when inline
 _FLAGS = 0xFFFF  # the low bits of the first field of an index entry
 
 
-class Facts(NamedTuple):
+class FilelogFacts(NamedTuple):
     """What changelog, manifest and store must agree with, of a flawless file log."""
 
     files: list[bytes]  # below the store
@@ -49,8 +49,8 @@ class FilelogChecker:
         # copies come in groups: a file often has several revisions with one origin
         self._origin = functools.lru_cache(_ORIGINS)(self.repo.file)
 
-    def check(self, path: bytes) -> Facts | None:
-        """The facts about the file log of ``path``, or None if it is not flawless.
+    def check(self, path: bytes) -> FilelogFacts | None:
+        """The facts about the file log of ``path``, or None if it is not filelogs.
 
         Raises whatever comes of reading a damaged one.
         """
@@ -91,7 +91,7 @@ class FilelogChecker:
             return None
         if nullid in nodes or len(set(nodes)) != count:
             return None
-        return Facts(fl.files(), nodes, linkrevs)
+        return FilelogFacts(fl.files(), nodes, linkrevs)
 
     def _origin_is_fine(self, fl: Any, linkrev: int, text: bytes) -> bool:
         """Whether nothing is to be said about what ``text`` is a copy of, if it is."""
@@ -142,7 +142,7 @@ def _texts(inner: Any, count: int) -> Iterator[tuple[Any, bytes]]:
         else:
             old = held.get(base if general_delta else rev - 1)
             if old is None:
-                text = inner.restorer.restore(rev)
+                text = inner.restorer.raw_text(rev)
             else:
                 text = mdiff.patches(old, [chunk])
         held[rev] = text

@@ -20,12 +20,12 @@ from mercurial import filelog
 from mercurial.i18n import _
 
 from ... import install, process, settings
-from ...workers import pool as crewmod
+from ...workers import pool as poolmod
 from . import filelogs
 
 
 @contextlib.contextmanager
-def serving(repo: Any, enabled: bool) -> Iterator[None]:
+def override_enabled(repo: Any, enabled: bool) -> Iterator[None]:
     """Serve, or do not serve, the revlogs of ``repo`` that are opened within."""
     attributes = repo.svfs.__dict__
     before = attributes.get(settings.ATTRIBUTE)
@@ -40,7 +40,7 @@ def serving(repo: Any, enabled: bool) -> Iterator[None]:
             attributes[settings.ATTRIBUTE] = before
 
 
-def hand_back(rl: Any) -> bool:
+def use_stock_inner(rl: Any) -> bool:
     """Let Mercurial's own code read ``rl`` from now on, if it is ours; was it?
 
     The index is the one that was loaded; nothing else that we know of ``rl`` is
@@ -54,7 +54,7 @@ def hand_back(rl: Any) -> bool:
     return True
 
 
-class Findings:
+class Standins:
     """What is known of file logs, held against changelog and manifest."""
 
     def __init__(self, verifier: Any) -> None:
@@ -62,27 +62,27 @@ class Findings:
         self._repo = verifier.repo
         self._havecl = verifier.havecl
         self._checker = filelogs.FilelogChecker(verifier)
-        self._crew: crewmod.Crew | None = None
+        self._pool: poolmod.WorkerPool | None = None
         self._asked: set[bytes] = set()
-        self._held: dict[bytes, filelogs.Facts] = {}
+        self._held: dict[bytes, filelogs.FilelogFacts] = {}
         self._filenodes: dict[bytes, dict[bytes, int]] = {}
         self._filelinkrevs: dict[bytes, list[int]] = {}
         self.revisions = 0  # that the verifier has not seen
 
-    def __enter__(self) -> Findings:
+    def __enter__(self) -> Standins:
         return self
 
     def __exit__(self, exception: object, *_details: object) -> None:
-        if self._crew is not None:
+        if self._pool is not None:
             try:
                 if exception is None:
-                    self._crew.finish()
+                    self._pool.finish()
             finally:
-                self._crew.close()
+                self._pool.close()
 
     def send_workers(self, workers: int, first: list[bytes], rest: list[bytes]) -> None:
         """Let workers check the file logs of these paths; ``first`` take long."""
-        crew = crewmod.Crew(
+        pool = poolmod.WorkerPool(
             self._check,
             first + rest,
             on_start=process.counters.reset,
@@ -90,16 +90,16 @@ class Findings:
             on_loss=self._worker_lost,
         )
         try:
-            crew.start(workers, singles=len(first))
+            pool.start(workers, large_tasks=len(first))
         except OSError:
             return  # then it is done here
-        self._crew = crew
+        self._pool = pool
 
-    def _check(self, path: bytes) -> filelogs.Facts | None:
-        with serving(self._repo, True):
+    def _check(self, path: bytes) -> filelogs.FilelogFacts | None:
+        with override_enabled(self._repo, True):
             return self._checker.check(path)
 
-    def expect(self, filenodes: Any, filelinkrevs: Any) -> None:
+    def set_expected(self, filenodes: Any, filelinkrevs: Any) -> None:
         """What the verifier's earlier passes found, as it passes it on itself."""
         self._filenodes = filenodes
         self._filelinkrevs = filelinkrevs
@@ -116,15 +116,15 @@ class Findings:
             return self.real_file(path)
         return CheckedFilelog(self, path, facts)
 
-    def _facts(self, path: bytes) -> filelogs.Facts | None:
-        if self._crew is not None and path in self._crew.tasks:
-            return self._crew.answer(path)
+    def _facts(self, path: bytes) -> filelogs.FilelogFacts | None:
+        if self._pool is not None and path in self._pool.tasks:
+            return self._pool.answer(path)
         try:
             return self._check(path)
         except Exception:
             return None
 
-    def _agrees(self, path: bytes, facts: filelogs.Facts) -> bool:
+    def _agrees(self, path: bytes, facts: filelogs.FilelogFacts) -> bool:
         """Whether changelog and manifest know these revisions, and no others."""
         if self._havecl:
             if not set(facts.linkrevs).issubset(self._filelinkrevs.get(path, ())):
@@ -136,13 +136,13 @@ class Findings:
 
     def real_file(self, path: bytes) -> Any:
         """The file log of ``path``, read by Mercurial's own code."""
-        with serving(self._repo, True):
+        with override_enabled(self._repo, True):
             fl = self._repo.file(path)
         if isinstance(fl, filelog.filelog):
-            hand_back(fl._revlog)
+            use_stock_inner(fl._revlog)
         return fl
 
-    def settle(self, path: bytes) -> None:
+    def mark_verified(self, path: bytes) -> None:
         """Do the accounts as the verifier does when it has seen all revisions."""
         self.revisions += len(self._held.pop(path).nodes)
         if path in self._filenodes:
@@ -170,8 +170,10 @@ class Findings:
 class CheckedFilelog:
     """What the verifier sees of a file log about which it has nothing to say."""
 
-    def __init__(self, findings: Findings, path: bytes, facts: filelogs.Facts) -> None:
-        self._findings = findings
+    def __init__(
+        self, standins: Standins, path: bytes, facts: filelogs.FilelogFacts
+    ) -> None:
+        self._findings = standins
         self._path = path
         self._facts = facts
 
@@ -183,7 +185,7 @@ class CheckedFilelog:
 
     def verifyintegrity(self, state: Any) -> Iterator[Any]:
         """No problem.  Called once, when it is this file log's turn."""
-        self._findings.settle(self._path)
+        self._findings.mark_verified(self._path)
         return iter(())
 
     def __iter__(self) -> Iterator[int]:
@@ -198,9 +200,9 @@ class CheckedFilelog:
 class CheckedRepo:
     """The repository as the verifier's pass over the files sees it."""
 
-    def __init__(self, repo: Any, findings: Findings) -> None:
+    def __init__(self, repo: Any, standins: Standins) -> None:
         self._repo = repo
-        self.file = findings.file
+        self.file = standins.file
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._repo, name)

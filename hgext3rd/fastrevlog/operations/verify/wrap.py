@@ -43,8 +43,8 @@ from mercurial import (
 from ... import metadata, settings
 from ...engine import caches, hashing
 from ...workers import cpus
-from ...workers import pool as crewmod
-from . import standins as findingsmod
+from ...workers import pool as poolmod
+from . import standins as standinsmod
 
 # Below this, starting processes costs more than it gains.  In file logs; one
 # with a data file of its own has a long history and counts for many.
@@ -94,42 +94,42 @@ def _verify(orig: Any, verifier: Any) -> Any:
     """The whole: whatever way it ends, no worker is left behind."""
     if not _is_plain(verifier):
         return orig(verifier)
-    with _by_mercurial(verifier.repo), findingsmod.Findings(verifier) as findings:
-        verifier._fastrevlog_findings = findings
+    with _by_mercurial(verifier.repo), standinsmod.Standins(verifier) as standins:
+        verifier._fastrevlog_standins = standins
         return orig(verifier)
 
 
 def _verifychangelog(orig: Any, verifier: Any) -> Any:
     """The first pass: the moment to send the workers off."""
-    findings = getattr(verifier, '_fastrevlog_findings', None)
-    if findings is not None:
-        _send_workers(verifier, findings)
+    standins = getattr(verifier, '_fastrevlog_standins', None)
+    if standins is not None:
+        _send_workers(verifier, standins)
     return orig(verifier)
 
 
 def _verifyfiles(orig: Any, verifier: Any, filenodes: Any, filelinkrevs: Any) -> Any:
     """The last pass but one: the moment to make use of what was found."""
-    findings = getattr(verifier, '_fastrevlog_findings', None)
-    if findings is None:
+    standins = getattr(verifier, '_fastrevlog_standins', None)
+    if standins is None:
         return orig(verifier, filenodes, filelinkrevs)
-    findings.expect(filenodes, filelinkrevs)
+    standins.set_expected(filenodes, filelinkrevs)
     repo = verifier.repo
-    verifier.repo = findingsmod.CheckedRepo(repo, findings)
+    verifier.repo = standinsmod.CheckedRepo(repo, standins)
     try:
         files, revisions = orig(verifier, filenodes, filelinkrevs)
     finally:
         verifier.repo = repo
-    return files, revisions + findings.revisions
+    return files, revisions + standins.revisions
 
 
 @contextlib.contextmanager
 def _by_mercurial(repo: Any) -> Iterator[None]:
     """Let Mercurial's own code read: it has its own words for what is damaged."""
     changed = []
-    with findingsmod.serving(repo, False):
+    with standinsmod.override_enabled(repo, False):
         for rl in (repo.changelog, repo.manifestlog.getstorage(b'')._revlog):
             inner, index = rl._inner, rl.index
-            if findingsmod.hand_back(rl):
+            if standinsmod.use_stock_inner(rl):
                 changed.append((rl, inner, index))
         try:
             yield
@@ -173,10 +173,10 @@ def _workers(ui: Any) -> tuple[int, bool]:
     if not (ui.configbool(b'worker', b'enabled') and worker.ismainthread()):
         return 1, False
     workers = wanted or cpus.usable_cores()
-    return workers if workers > 1 and crewmod.can_fork() else 1, bool(wanted)
+    return workers if workers > 1 and poolmod.can_fork() else 1, bool(wanted)
 
 
-def _send_workers(verifier: Any, findings: findingsmod.Findings) -> None:
+def _send_workers(verifier: Any, standins: standinsmod.Standins) -> None:
     """Let workers check all file logs of the store, if that is worth it."""
     workers, forced = _workers(verifier.ui)
     if workers < 2:
@@ -187,7 +187,7 @@ def _send_workers(verifier: Any, findings: findingsmod.Findings) -> None:
         # the verifier will come to it, and say what is wrong
         return
     if forced or len(inline) + _SPLIT_WEIGHT * len(split) >= _WORTHWHILE:
-        findings.send_workers(workers, split, inline)
+        standins.send_workers(workers, split, inline)
 
 
 def _store_filelogs(verifier: Any) -> tuple[list[bytes], list[bytes]]:

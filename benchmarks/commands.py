@@ -25,7 +25,7 @@ import tempfile
 import time
 from typing import Any
 
-from conformance import counts
+from support import reports
 
 from . import cli, processes, results, setups
 from .client import Worker
@@ -102,21 +102,21 @@ class Home:
                 os.path.join(self.folder, row.makes),
                 leave_out=("undo*", "journal*", ".hg"),
             )
-        return Run(outcome, made, counts.read_report(self.report) if report else None)
+        return Run(outcome, made, reports.read_report(self.report) if report else None)
 
 
 class Run:
     """An outcome, the digest of what was made, and the extension's own word."""
 
     def __init__(
-        self, outcome: processes.Outcome, made: str, proof: counts.Counts | None
+        self, outcome: processes.Outcome, made: str, proof: reports.Counts | None
     ) -> None:
         self.outcome = outcome
         self.made = made
         self.proof = proof
 
 
-def proven(row: Row, proof: counts.Counts | None) -> bool | None:
+def proven(row: Row, proof: reports.Counts | None) -> bool | None:
     """Whether the extension did the row's work; None where it has none to do."""
     if proof is None or not row.uses:
         return None

@@ -14,7 +14,8 @@ import subprocess
 import time
 from typing import Any
 
-from .counts import Counts, read_report
+from support.reports import Counts, read_report
+
 from .source import clear, run_tests_command
 
 # What a test can come to. An "error" is run-tests.py giving up on the test.

@@ -13,7 +13,8 @@ import os
 import pathlib
 from typing import Any
 
-from .counts import Counts
+from support.reports import Counts
+
 from .verdict import BASELINE, WORST_FIRST
 
 

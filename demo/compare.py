@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-from conformance.counts import Counts, read_report
+from support.reports import Counts, read_report
 
 EXTENSION = pathlib.Path(__file__).resolve().parent.parent / "hgext3rd" / "fastrevlog"
 

@@ -11,7 +11,7 @@ from typing import Callable
 
 import pytest
 
-from conformance.counts import Counts, read_report
+from support.reports import Counts, read_report
 
 PROJECT = pathlib.Path(__file__).resolve().parent.parent
 EXTENSION = PROJECT / "hgext3rd" / "fastrevlog"
@@ -77,7 +77,7 @@ def hg(hg_path: pathlib.Path, hgrc: pathlib.Path) -> Hg:
 
 @pytest.fixture
 def served(tmp_path: pathlib.Path) -> Callable[[], Counts]:
-    """Return what was served since the last call, as `conformance.counts.Counts`."""
+    """Return what was served since the last call, as `support.reports.Counts`."""
     report = tmp_path / "report.jsonl"
 
     def read() -> Counts:

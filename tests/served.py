@@ -7,7 +7,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from conformance.counts import read_report
+from support.reports import read_report
 
 counts = read_report(pathlib.Path(sys.argv[1]))
 print("served:", ", ".join(sorted(counts.served)) or "nothing")

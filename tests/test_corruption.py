@@ -1,6 +1,6 @@
 # Damaged repositories: a clean error, no traceback, no hang, no more damage.
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every way of `scenarios.damage`, applied to four revlogs, read and written by hg.
+"""Every way of `support.damage`, applied to four revlogs, read and written by hg.
 
 Stock Mercurial does the same first. Where it ends cleanly, fastrevlog has to end in
 the same way; where it shows a traceback, runs out of memory or hangs, fastrevlog
@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from scenarios import running, snapshot
-from scenarios.damage import DAMAGES, PERMISSIONS, SPLIT_ONLY, Damage, Log
-from scenarios.running import Result
 from scenarios.world import Report, World
+
+from support import running, snapshot
+from support.damage import DAMAGES, PERMISSIONS, SPLIT_ONLY, Damage, Log
+from support.running import Result
 
 MEMORY = 1536 << 20  # bytes of address space
 TIMEOUT = 30.0  # seconds

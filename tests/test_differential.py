@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 import scenarios
-from scenarios import running
 from scenarios.world import Divergence, Report, World, play_twice
+
+from support import running
 
 SCENARIOS = scenarios.load()
 

@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from scenarios.running import CONTROL, EXTENSION, HERE, hg_python, quick_folder
-from scenarios.snapshot import differences, take
 
+from support.running import CONTROL, EXTENSION, hg_python, quick_folder
+from support.snapshot import differences, take
+
+FUZZING = Path(__file__).resolve().parent / "scenarios" / "fuzzing.py"
 SECONDS = float(os.environ.get("FASTREVLOG_FUZZ_SECONDS", "0"))
 SEED = int(os.environ.get("FASTREVLOG_FUZZ_SEED", "1"))
 MEMORY = 2 << 30  # bytes of address space
@@ -54,7 +56,7 @@ def work(folder: Path, *args: str) -> tuple[list[str], int]:
     }
     (folder / "uuids").unlink(missing_ok=True)
     done = subprocess.run(
-        [hg_python(), str(HERE / "fuzzing.py"), *args],
+        [hg_python(), str(FUZZING), *args],
         capture_output=True,
         env=env,
         cwd=str(folder),

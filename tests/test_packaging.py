@@ -129,6 +129,7 @@ def test_sdist_holds_the_tests(dist: pathlib.Path) -> None:
     for wanted in ("COPYING", "Makefile", "tests/test_packaging.py", "setup.py"):
         assert wanted in names
     assert "conformance/cli.py" in names
+    assert "support/running.py" in names
     assert not [n for n in names if n.endswith((".pyc", ".err"))]
 
 

@@ -10,7 +10,7 @@ from typing import Callable
 import pytest
 from conftest import PROJECT, Hg
 
-from conformance.counts import Counts
+from support.reports import Counts
 
 Served = Callable[[], Counts]
 DEFAULTS = {

@@ -151,7 +151,7 @@ def web_pages(w: World) -> None:
 
 def fetch(w: World, port: int, page: str) -> None:
     """Fetch one page of hgweb and record it."""
-    from .running import Result
+    from support.running import Result
 
     connection = http.client.HTTPConnection("localhost", port, timeout=30)
     try:

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
+from support.running import Result
+
 from . import scenario
 from .everyday import history, look
-from .running import Result
 from .world import World
 
 # One start of hg for each hook: they are what these scenarios spend their time on.

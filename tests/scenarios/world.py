@@ -26,9 +26,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable
 
-from . import snapshot
-from .cmdserver import CommandServer
-from .running import CONTROL, EXTENSION, HERE, Result, Runner, hg_process, hg_version
+from support import snapshot
+from support.cmdserver import CommandServer
+from support.running import (
+    CONTROL,
+    EXTENSION,
+    HERE,
+    Result,
+    Runner,
+    hg_process,
+    hg_version,
+)
 
 COMMON_RC = f"""
 [ui]

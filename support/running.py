@@ -36,7 +36,7 @@ CONTROL = bool(os.environ.get("FASTREVLOG_TEST_CONTROL"))
 PLAIN = bool(os.environ.get("FASTREVLOG_TEST_PLAIN"))
 EXTENSION = Path(
     os.environ.get("FASTREVLOG_TEST_EXTENSION")
-    or HERE.parent.parent / "hgext3rd" / "fastrevlog"
+    or HERE.parent / "hgext3rd" / "fastrevlog"
 )
 
 

@@ -29,16 +29,16 @@ from __future__ import annotations
 import os
 import pickle
 import select
-import signal
 import struct
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from . import children
+
 _NUMBER = struct.Struct('<H')
 _FRAME = struct.Struct('<Q')  # length of the pickle that follows; 0: done
 _READ_SIZE = 1 << 20  # bytes
-_DEFAULT_SIGNALS = ('SIGINT', 'SIGTERM', 'SIGHUP', 'SIGCHLD', 'SIGPIPE')
 
 
 def can_fork() -> bool:
@@ -139,35 +139,17 @@ class WorkerPool:
             self._numbers = -1
         while self._pipes:
             fd, (pid, _data, _done) = self._pipes.popitem()
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-            _reap(pid)
-            os.close(fd)
+            children.end(pid)
+            children.release(fd)
         self._answers.clear()
 
     # the parent's side
 
     def _fork(self, groups: list[range]) -> None:
-        ours, theirs = os.pipe()
-        # a signal between the fork and our note of it would leave an orphan
-        signals = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        try:
-            try:
-                pid = os.fork()
-            except OSError:
-                os.close(ours)
-                raise
-            if pid == 0:
-                try:
-                    self._child(groups, theirs, signals)
-                finally:
-                    os._exit(1)
-            self._pipes[ours] = (pid, bytearray(), False)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, signals)
-            os.close(theirs)
+        def note(pid: int, fd: int) -> None:
+            self._pipes[fd] = (pid, bytearray(), False)
+
+        children.start(lambda out: self._work(groups, out), note)
 
     def _collect(self) -> None:
         """Wait for the workers to say something, and take note of it."""
@@ -180,8 +162,8 @@ class WorkerPool:
                 self._parse(fd, data)
             else:
                 pid, _rest, done = self._pipes.pop(fd)
-                os.close(fd)
-                status = _reap(pid)
+                children.release(fd)
+                status = children.reap(pid)
                 if (status or not done) and self._on_loss is not None:
                     self._on_loss(pid, status)
 
@@ -202,12 +184,7 @@ class WorkerPool:
 
     # the worker's side
 
-    def _child(self, groups: list[range], out: int, mask: Any) -> None:
-        for name in _DEFAULT_SIGNALS:
-            signal.signal(getattr(signal, name), signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        for fd in self._pipes:
-            os.close(fd)
+    def _work(self, groups: list[range], out: int) -> None:
         if self._on_start is not None:
             self._on_start()
         os.set_blocking(out, False)
@@ -235,7 +212,6 @@ class WorkerPool:
         pending += _FRAME.pack(0)
         while pending:
             _write_some(out, pending)
-        os._exit(0)
 
 
 def _write_some(fd: int, pending: bytearray) -> None:
@@ -245,11 +221,3 @@ def _write_some(fd: int, pending: bytearray) -> None:
             del pending[: os.write(fd, pending[:_READ_SIZE])]
     except BlockingIOError:
         pass
-
-
-def _reap(pid: int) -> int:
-    """Wait for ``pid`` to end; its status, or 0 if somebody else took it."""
-    try:
-        return os.waitpid(pid, 0)[1]
-    except ChildProcessError:
-        return 0

@@ -1,29 +1,36 @@
 # Everything from a bare clone: needs make and Python 3.9 or newer, nothing else.
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-#   make test    set everything up, then lint, type-check and run all tests
-#   make demo    set everything up, then run hg commands with and without fastrevlog
-#   make matrix  the tests on every supported Mercurial and every Python found
+#   make test       set everything up, then lint, type-check and run the tests
+#   make test-long  the same with all the long sweeps: an hour, rather than minutes
+#   make demo       set everything up, then run hg commands with and without fastrevlog
+#   make coverage   which lines and branches of the package the tests run
+#   make matrix     the tests on every supported Mercurial and every Python found
 #
 # PYTHON     the interpreter to make the environment from
 # VENV       where the environment is made
 # MERCURIAL  the Mercurial to test with, as pip takes it (mercurial==7.0.3)
 # ARGS       more arguments for pytest, or for the demo
+# JOBS       how many tests run at a time (auto: as many as there are processors)
 
 PYTHON ?= python3
 VENV ?= .venv
 MERCURIAL ?= mercurial>=7.0,<7.3
 ARGS ?=
+JOBS ?= auto
 
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
+PYTEST = $(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadgroup
 
-.PHONY: help test demo matrix lint types pytest format clean
+.PHONY: help test test-long test-slow demo coverage matrix lint types pytest format clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
 
 test: lint types pytest
+
+test-long: lint types pytest test-slow
 
 demo: $(VENV)/.project
 	$(BIN)/python -m demo $(ARGS)
@@ -40,7 +47,15 @@ types: $(VENV)/.tools
 	$(BIN)/mypy
 
 pytest: $(VENV)/.tools
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
+
+# What `make test` leaves out, and only that.
+test-slow: $(VENV)/.tools
+	$(PYTEST) -m slow $(ARGS)
+
+coverage: $(VENV)/.tools
+	$(PIP) install --quiet 'coverage>=7.6'
+	$(BIN)/python -m support.coverage $(BIN)/python -m pytest --numprocesses=$(JOBS) $(ARGS)
 
 format: $(VENV)/.tools
 	$(BIN)/ruff check --fix .
@@ -48,17 +63,21 @@ format: $(VENV)/.tools
 
 clean:
 	rm -rf $(VENV) .cache .demo .conformance .nox build dist *.egg-info
-	rm -rf .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
 
-# The environment with Mercurial and the project, which runs from this folder.
-$(VENV)/.project: pyproject.toml setup.py hgext3rd/fastrevlog/metadata.py
+# The environment. Only a pip older than 21.3 is replaced: it knows no pyproject.toml.
+$(BIN)/pip:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9) and "Python 3.9 or newer is needed")'
 	$(PYTHON) -m venv $(VENV) || { echo 'Debian and Ubuntu: apt-get install python3-venv'; exit 1; }
-	$(PIP) install --quiet --upgrade pip
+	$(BIN)/python -c 'import pip; assert [*map(int, pip.__version__.split(".")[:2])] >= [21, 3]' \
+	  2>/dev/null || $(PIP) install --quiet --upgrade pip
+
+# Mercurial and the project, which runs from this folder.
+$(VENV)/.project: pyproject.toml setup.py hgext3rd/fastrevlog/metadata.py | $(BIN)/pip
 	$(PIP) install --quiet '$(MERCURIAL)' --editable .
 	touch $@
 
 # ... and what the tests need.
-$(VENV)/.tools: $(VENV)/.project
+$(VENV)/.tools: pyproject.toml setup.py hgext3rd/fastrevlog/metadata.py | $(BIN)/pip
 	$(PIP) install --quiet '$(MERCURIAL)' --editable '.[dev]'
-	touch $@
+	touch $(VENV)/.project $@

@@ -17,17 +17,16 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Callable, NamedTuple
 
 import pytest
 
-HG = Path(sys.executable).parent / "hg"
-EXTENSION = Path(
-    os.environ.get("FASTREVLOG_TEST_EXTENSION")
-    or Path(__file__).resolve().parents[2] / "hgext3rd" / "fastrevlog"
-)
+from support import running
+
+HG = Path(running.hg_path())
+EXTENSION = running.EXTENSION
 
 
 def runs_rust() -> bool:
@@ -41,8 +40,7 @@ def runs_rust() -> bool:
 
 
 pytestmark = [
-    pytest.mark.skipif(not HG.exists(), reason="no hg beside this Python"),
-    pytest.mark.skipif(HG.exists() and runs_rust(), reason="not served over Rust"),
+    pytest.mark.skipif(runs_rust(), reason="not served over Rust"),
     pytest.mark.skipif(not hasattr(os, "fork"), reason="no workers without fork"),
 ]
 
@@ -51,6 +49,19 @@ class Result(NamedTuple):
     status: int
     out: bytes
     err: bytes
+
+
+@pytest.fixture(scope="module", autouse=True)
+def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[running.Runner]:
+    """One process that forks for each command: a start of hg costs more than it."""
+    global _RUNNER
+    _RUNNER = running.Runner(tmp_path_factory.mktemp("hg"))
+    yield _RUNNER
+    _RUNNER.close()
+    _RUNNER = None
+
+
+_RUNNER: running.Runner | None = None
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -68,18 +79,11 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def hg(repo: Path, *args: str, config: Sequence[str] = ()) -> Result:
-    command = [str(HG)]
-    for item in config:
-        command += ["--config", item]
-    done = subprocess.run(
-        command + list(args),
-        cwd=repo,
-        env=environment(repo.parent),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=120,
-    )
-    return Result(done.returncode, done.stdout, done.stderr)
+    assert _RUNNER is not None
+    words = [word for item in config for word in ("--config", item)]
+    done = _RUNNER.run([*words, *args], repo, environment(repo.parent), timeout=120)
+    assert not done.timed_out
+    return Result(done.status, done.out, done.err)
 
 
 def ours(workers: int = 3, report: Path | None = None) -> list[str]:

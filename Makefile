@@ -55,7 +55,7 @@ test-slow: $(VENV)/.tools
 
 coverage: $(VENV)/.tools
 	$(PIP) install --quiet 'coverage>=7.6'
-	$(BIN)/python -m support.coverage $(BIN)/python -m pytest --numprocesses=$(JOBS) $(ARGS)
+	$(BIN)/python -m support.coverage $(PYTEST) $(ARGS)
 
 format: $(VENV)/.tools
 	$(BIN)/ruff check --fix .

@@ -1,14 +1,27 @@
 # Fixtures that tests share: an isolated hg, and what fastrevlog reported.
 # SPDX-License-Identifier: GPL-2.0-or-later
+"""Environment variables, all of them for continuous integration:
+
+- CI: what a test could not do for want of something that CI has (a reason that begins
+  with NOT RUN) is a failure.
+- FASTREVLOG_TEST_SEED: a number; tests run in an order drawn from it, and hypothesis
+  and the fuzzers begin there.
+- FASTREVLOG_TEST_UNTIL: seconds since the epoch; tests that would begin later do not.
+"""
+
 from __future__ import annotations
 
 import os
 import pathlib
+import random
 import shutil
 import subprocess
 import sysconfig
+import time
+from collections.abc import Generator
 from typing import Callable
 
+import pluggy
 import pytest
 
 from support.reports import Counts, read_report
@@ -17,6 +30,29 @@ PROJECT = pathlib.Path(__file__).resolve().parent.parent
 EXTENSION = PROJECT / "hgext3rd" / "fastrevlog"
 
 Hg = Callable[..., "subprocess.CompletedProcess[bytes]"]
+SEED = os.environ.get("FASTREVLOG_TEST_SEED")
+UNTIL = os.environ.get("FASTREVLOG_TEST_UNTIL")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Another order for each seed: what there is no time for varies."""
+    if SEED:
+        random.Random(SEED).shuffle(items)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if UNTIL and time.time() > float(UNTIL):
+        pytest.skip("no time left")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pluggy.Result, None]:
+    """In CI, what is missing is a failure."""
+    outcome = yield
+    report = outcome.get_result()
+    if os.environ.get("CI") and report.skipped and "NOT RUN" in str(report.longrepr):
+        report.outcome = "failed"
+        report.longrepr = f"CI has to have this: {report.longrepr[2]}"
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ LEFT_OUT = shutil.ignore_patterns(
     ".*", "*.egg-info", "__pycache__", "build", "dist", "node_modules"
 )
 
-pytestmark = [pytest.mark.network]
+pytestmark = [pytest.mark.network, pytest.mark.xdist_group("packaging")]
 
 
 def run(*command: object, cwd: pathlib.Path) -> str:

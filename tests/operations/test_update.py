@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import pathlib
+import shutil
 import time
 from collections.abc import Iterator
 from typing import Any, Callable
@@ -91,26 +93,202 @@ def test_a_store_that_cannot_be_read_is_left_alone(
 
 @pytest.fixture
 def umask() -> Iterator[None]:
-    import os
-
     before = os.umask(0o022)
     with contextlib.ExitStack() as stack:
         stack.callback(os.umask, before)
         yield
 
 
-def test_only_what_is_not_there_is_created(tmp_path: pathlib.Path, umask: None) -> None:
+def test_a_file_takes_the_place_of_nothing_or_of_a_file(
+    tmp_path: pathlib.Path, umask: None
+) -> None:
     path = tmp_path / "a" / "b" / "file"
     name = bytes(path)
     assert update.create(name, b"one")
     assert path.read_bytes() == b"one"
-    assert path.stat().st_mode & 0o777 == 0o644
-    assert not update.create(name, b"two")
-    assert path.read_bytes() == b"one"
+    twin = tmp_path / "twin"
+    twin.hardlink_to(path)
+    path.chmod(0o755)
+    found = update.create(name, b"three")
+    assert found is not None
+    assert found.st_size == 5
+    assert found.st_mode == path.stat().st_mode
+    assert found.st_mode & 0o777 == 0o644
+    assert path.read_bytes() == b"three"
+    assert twin.read_bytes() == b"one", "a hard link is broken, not written through"
     assert not update.create(name + b"/below", b"two")
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
-    assert not update.create(bytes(tmp_path / "link"), b"two")
+    assert update.create(bytes(tmp_path / "link"), b"two")
+    assert (tmp_path / "link").read_bytes() == b"two"
     assert not (tmp_path / "nowhere").exists()
+    assert not update.create(bytes(tmp_path / "a"), b"two")
+    assert path.exists()
+
+
+Way = Callable[[pathlib.Path], None]
+
+
+def a_folder(repo: pathlib.Path) -> None:
+    (repo / "f5").mkdir()
+    (repo / "f5" / "unknown").write_text("mine")
+
+
+def an_empty_folder(repo: pathlib.Path) -> None:
+    (repo / "f5").mkdir()
+
+
+def a_link_for_a_folder(repo: pathlib.Path) -> None:
+    (repo.parent / "elsewhere").mkdir(exist_ok=True)
+    (repo / "f6").symlink_to("../elsewhere")
+
+
+def a_file_for_a_folder(repo: pathlib.Path) -> None:
+    (repo / "f6").write_text("mine")
+
+
+def a_missing_node(repo: pathlib.Path) -> None:
+    store = repo / ".hg" / "store" / "data"
+    shutil.copy(store / "f1.i", store / "f5.i")
+
+
+def a_damaged_text(repo: pathlib.Path) -> None:
+    path = repo / ".hg" / "store" / "data" / "f5.i"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+def nothing(repo: pathlib.Path) -> None:
+    pass
+
+
+WAYS: list[Way] = [
+    a_folder,
+    an_empty_folder,
+    a_link_for_a_folder,
+    a_file_for_a_folder,
+    a_missing_node,
+    a_damaged_text,
+    nothing,
+]
+
+
+_built: list[pathlib.Path] = []
+
+
+@pytest.fixture
+def history(hg: Any, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """Files, folders, a link and an executable; made once, to be copied.
+
+    Revision 0 has none of `f5` and `f6`; nothing is checked out.
+    """
+    if not _built:
+        repo = tmp_path_factory.mktemp("history") / "repo"
+        hg("init", str(repo), cwd=repo.parent)
+        names = ["f1", "f2", "f8", "f9/a/b"]
+        for text in ("old", "new"):
+            for name in names:
+                (repo / name).parent.mkdir(parents=True, exist_ok=True)
+                (repo / name).write_text(f"{name} {text}")
+            (repo / "f8").chmod(0o755)
+            if text == "new":
+                (repo / "f7").symlink_to("f1")
+            hg("commit", "-qAm", text, cwd=repo)
+            names += ["f5", "f6/below"]
+        hg("update", "-q", "null", cwd=repo)
+        _built.append(repo)
+    return _built[0]
+
+
+def left_in(repo: pathlib.Path) -> dict[str, Any]:
+    """Everything in a working directory, and the state that Mercurial keeps of it."""
+    found: dict[str, Any] = {}
+    for folder, folders, names in os.walk(repo):
+        folders[:] = [name for name in folders if name != ".hg"]
+        for name in folders + names:
+            path = pathlib.Path(folder, name)
+            mode = path.lstat().st_mode
+            content: Any = os.readlink(path) if path.is_symlink() else None
+            if path.is_file() and not path.is_symlink():
+                content = path.read_bytes()
+            found[str(path.relative_to(repo))] = (mode, content)
+    return found
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("start", ["null", "0"])
+def test_a_failed_update_leaves_what_mercurial_leaves(
+    way: Way,
+    start: str,
+    history: pathlib.Path,
+    tmp_path: pathlib.Path,
+    hg: Any,
+    served: Callable[[], Any],
+) -> None:
+    results = []
+    for config in ("extensions.fastrevlog=!", "fastrevlog.enabled=yes"):
+        there = tmp_path / config.partition(".")[0] / "repo"
+        there.parent.mkdir()
+        shutil.copytree(history, there, symlinks=True)
+        if start != "null":
+            hg("update", "-q", start, cwd=there)
+        way(there)
+        served()
+        done = hg("update", "--config", config, "1", cwd=there, code=None)
+        errors = done.stderr.replace(bytes(there), b"REPO")
+        left = left_in(there.parent)
+        results.append((done.returncode, done.stdout, errors, left))
+    assert results[0] == results[1]
+    assert served().served["filelog"] or results[0][0]
+
+
+EOL = """\
+[patterns]
+** = native
+"""
+
+
+def test_filters_that_are_set_up_late_are_applied(
+    tmp_path: pathlib.Path, hg: Any, hgrc: pathlib.Path, served: Callable[[], Any]
+) -> None:
+    """Two updates of one process: `.hgeol` comes with the second."""
+    with hgrc.open("a") as more:
+        more.write("[extensions]\neol =\n[eol]\nnative = CRLF\n")
+    repo = tmp_path / "repo"
+    hg("init", str(repo), cwd=tmp_path)
+    (repo / "a").write_text("one\n")
+    hg("commit", "-qAm", "plain", cwd=repo)
+    (repo / ".hgeol").write_text(EOL)
+    (repo / "b").write_text("two\n")
+    hg("commit", "-qAm", "eol", cwd=repo)
+    hg("update", "-q", "null", cwd=repo)
+    script = tmp_path / "script.py"
+    script.write_text(TWO_UPDATES)
+    found = []
+    for config in ("extensions.fastrevlog=!", "fastrevlog.enabled=yes"):
+        hg("update", "-q", "null", cwd=repo)
+        served()
+        hg("--config", f"extensions.two={script}", "--config", config, "two", cwd=repo)
+        found.append({n: (repo / n).read_bytes() for n in ("a", "b", ".hgeol")})
+    assert found[0] == found[1]
+    assert found[0]["b"] == b"two\r\n"
+    assert served().served["filelog"]
+
+
+# the first update writes in worker processes, which leaves the parent's state alone
+TWO_UPDATES = """\
+from mercurial import hg, registrar, worker
+cmdtable = {}
+command = registrar.command(cmdtable)
+@command(b'two')
+def two(ui, repo):
+    with ui.configoverride({(b'worker', b'numcpus'): b'2'}):
+        worth = worker.worthwhile
+        worker.worthwhile = lambda *args, **kwargs: True
+        hg.update(repo, repo[0].node())
+        worker.worthwhile = worth
+    hg.update(repo, repo[1].node())
+"""
 
 
 EXTENSION = """\

@@ -5,23 +5,28 @@
 Mercurial prepares each as if something were in its way: it looks for a directory,
 tries to remove a file, makes the parent folder, opens through three layers, and
 asks for the mode.  Here the file is created in one system call that succeeds only
-if there is nothing; whenever anything is different, Mercurial's own code does that
-file.  The path is audited by Mercurial's auditor, one that remembers the folders
-that it found to be in order for as long as the update goes on, where Mercurial
-looks at each of them again for every file.  The text is read without the objects
-that Mercurial has around a file log, and is not remembered: it is asked for once.
+if there is nothing, or a file that is removed first.  The path is audited by
+Mercurial's auditor, one that remembers the folders that it found to be in order for
+as long as the update goes on, where Mercurial looks at each of them again for every
+file.  The text is read without the objects that Mercurial has around a file log, and
+is not remembered: it is asked for once.
+
+A file for which anything is different, or fails, is left to Mercurial's own code at
+once, in its turn: it does what it does, in the order in which it does it, and what
+cannot be done it says in its own words.
 
 What all files have in common is made before Mercurial forks its workers, and they
 find it there (:class:`Checkout`).
 
-Only for what is plain: a working directory without filters, backups or atomic
-replacement, and classes that no extension has changed.
+Only for what is plain: a working directory without backups or atomic replacement,
+and classes that no extension has changed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -45,32 +50,42 @@ _SAMPLE = 16  # files that are looked at to tell memory from disk
 _CACHED_READ_SECONDS = (
     0.00005  # seconds; opening and reading a small file takes a disk longer
 )
+# what is damaged, missing, in the way or full: Mercurial finds the words
+_EXPECTED = (ValueError, IndexError, *fallback.STORAGE_ERRORS)
 
 Read = Callable[[bytes], bytes]
 
 
-def create(path: bytes, data: bytes) -> bool:
-    """Write a file that must not exist yet; False if that cannot be done here.
+def create(path: bytes, data: bytes) -> os.stat_result | None:
+    """Write a file in the place of nothing, or of a file or link; what it is then.
 
-    Raises ``OSError`` when the writing fails (a full disk).
+    None if something else is in the way, or the file cannot be made.  Raises
+    ``OSError`` when the writing fails (a full disk).
     """
     try:
-        fd = os.open(path, _FLAGS, 0o666)
-    except FileNotFoundError:
-        try:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            fd = os.open(path, _FLAGS, 0o666)
-        except OSError:
-            return False
+        fd = _open(path)
     except OSError:
-        return False
+        return None
     try:
         written = os.write(fd, data)
         while written < len(data):
             written += os.write(fd, data[written:])
+        return os.fstat(fd)
     finally:
         os.close(fd)
-    return True
+
+
+def _open(path: bytes) -> int:
+    """A descriptor of the new file ``path``; raises ``OSError``."""
+    try:
+        return os.open(path, _FLAGS, 0o666)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+    except FileExistsError:
+        if stat.S_IFMT(os.lstat(path).st_mode) not in (stat.S_IFREG, stat.S_IFLNK):
+            raise
+        os.unlink(path)
+    return os.open(path, _FLAGS, 0o666)
 
 
 class Checkout:
@@ -81,12 +96,41 @@ class Checkout:
     may.
     """
 
-    __slots__ = ('audit', 'read', 'template_cache')
+    __slots__ = ('audit', 'read', 'template_cache', '_repo', '_wvfs', '_prefix')
 
     def __init__(self, repo: Any, mctx: Any, first: bytes) -> None:
         self.audit = _auditor(repo.wvfs)
         self.template_cache = _template_cache(repo, first)
         self.read = _reader(repo, mctx, self.template_cache)
+        self._repo = repo
+        self._wvfs = repo.wvfs
+        self._prefix = repo.wvfs.base + b'/'
+
+    def write(self, f: bytes, flags: bytes) -> tuple[int, int, Any] | None:
+        """Write the file ``f``; its mode, size in bytes and time stamp.
+
+        None where Mercurial's own code has to do it, and may well fail.
+        """
+        try:
+            self.audit(f)
+            data = self.read(f)
+            # asked here and no sooner, since Mercurial remembers the answer: filters
+            # may be set up until the first file is written (the eol extension)
+            if self._repo._decodefilterpats:
+                return None
+            path = self._prefix + f
+            found = create(path, data)
+            if found is None:
+                return None
+            if flags == b'x':
+                self._wvfs.setflags(f, False, True)
+                found = os.lstat(path)
+        except _EXPECTED:
+            return None
+        except Exception as exc:
+            process.counters.mishap(fallback.describe(exc))
+            return None
+        return found.st_mode, len(data), timestamp.mtime_of(found)
 
 
 def _auditor(wvfs: Any) -> Callable[[bytes], None]:
@@ -125,7 +169,6 @@ def is_plain(repo: Any, wctx: Any) -> bool:
         and _is_of(localrepo, unfiltered._filter)
         and _is_of(context, context.workingfilectx.write)
         and _is_of(context, context.workingfilectx.clearunknown)
-        and not repo._decodefilterpats
         and not (ui.verbose or ui.debugflag)
         and not ui.configbool(b'experimental', b'update.atomic-file')
         and not ui.configbool(b'experimental', b'merge.checkpathconflicts')
@@ -133,7 +176,7 @@ def is_plain(repo: Any, wctx: Any) -> bool:
 
 
 def _reader(repo: Any, mctx: Any, template_cache: opening.TemplateCache | None) -> Read:
-    """What reads the data of a file of ``mctx``."""
+    """What reads the data of a file of ``mctx``; raises what Mercurial then says."""
 
     def generally(path: bytes) -> bytes:
         return mctx.filectx(path).data()
@@ -144,10 +187,7 @@ def _reader(repo: Any, mctx: Any, template_cache: opening.TemplateCache | None) 
     node_of = mctx.filenode
 
     def by_filelog(path: bytes) -> bytes:
-        try:
-            return open_filelog(path).read(node_of(path))
-        except error.CensoredNodeError:
-            return generally(path)  # which knows what the user wants
+        return open_filelog(path).read(node_of(path))
 
     altering = reading.altering_flags()
     if altering is None or template_cache is None:
@@ -157,13 +197,7 @@ def _reader(repo: Any, mctx: Any, template_cache: opening.TemplateCache | None) 
     served = process.counters.served
 
     def by_text(path: bytes) -> bytes:
-        try:
-            text = text_of(b'data/' + path, node_of(path), altering)
-        except (ValueError, IndexError, *fallback.STORAGE_ERRORS):
-            text = None  # Mercurial finds the words
-        except Exception as exc:
-            fallback.mishap(exc, b'data/%s.i' % path)
-            text = None
+        text = text_of(b'data/' + path, node_of(path), altering)
         if text is None:
             return by_filelog(path)
         served['filelog'] += 1
@@ -201,44 +235,28 @@ def _write_files(
     wantfiledata: bool,
     actions: Any,
 ) -> Iterator[Any]:
-    """Do what ``batchget`` does, and leave to it (``orig``) what is not plain."""
+    """Do what ``batchget`` does, leaving to it (``orig``) each file that is not plain.
+
+    Progress is told when Mercurial tells it.
+    """
     filedata: dict[bytes, Any] = {}
-    wvfs = repo.wvfs
-    audit = checkout.audit
-    read = checkout.read
-    prefix = wvfs.base + b'/'
-    left = []
     done = 0
     f = b''
     for action in actions:
         f, (flags, backup), _msg = action
-        if backup or flags == b'l':
-            left.append(action)
-            continue
-        path = prefix + f
-        audit(f)
-        data = read(f)
-        if not create(path, data):
-            left.append(action)
-            continue
-        if flags == b'x':
-            wvfs.setflags(f, False, True)
-        if wantfiledata:
-            stat = os.lstat(path)
-            filedata[f] = (stat.st_mode, len(data), timestamp.mtime_of(stat))
-        done += 1
+        written = None
+        if not backup and flags != b'l':
+            written = checkout.write(f, flags)
+        if written is None:
+            for final, value in orig(repo, mctx, wctx, wantfiledata, [action]):
+                if final:
+                    filedata.update(value)
+        elif wantfiledata:
+            filedata[f] = written
         if done == _PROGRESS_FILES:
             yield False, (done, f)
             done = 0
-    if left:
-        for final, value in orig(repo, mctx, wctx, wantfiledata, left):
-            if final:
-                filedata.update(value)
-            else:
-                # one step for both: progress looks as Mercurial's does
-                count, f = value
-                yield False, (done + count, f)
-                done = 0
+        done += 1
     if done:
         yield False, (done, f)
     yield True, filedata

@@ -114,6 +114,41 @@ def test_climbing_out_is_for_mercurials_audit_to_refuse(
         assert bytes(caught.value) == bytes(expected.value)
 
 
+def test_folders_are_audited_by_mercurial_once(
+    store_opener: Any, tmp_path: pathlib.Path
+) -> None:
+    for name in (b"data/in/a.i", b"data/in/b.i", b"data/out/a.i", b"data/nested/a.i"):
+        store_opener.write(name, b"content")
+    out = pathlib.Path(os.fsdecode(store_opener.join(b"data/out/a.i"))).parent
+    out.rename(tmp_path / "out")
+    out.symlink_to(tmp_path / "out")
+    nested = pathlib.Path(os.fsdecode(store_opener.join(b"data/nested/a.i"))).parent
+    (nested / ".hg").mkdir()
+    base = store_opener.vfs
+    while hasattr(base, "vfs"):
+        base = base.vfs
+    asked = []
+    theirs = base.audit
+
+    def audit(path: bytes, mode: Any = None) -> None:
+        asked.append(path)
+        theirs(path, mode=mode)
+
+    base.audit = audit
+    ours = vfs.StoreVFS(store_opener)
+    for name in (b"data/in/a.i", b"data/in/b.i", b"data/in/a.i"):
+        assert ours.read_whole(name) == b"content"
+        ours.reader(name).close()
+    assert asked == [store_opener.encode(b"data/in/a.i")]
+    for name in (b"data/out/a.i", b"data/nested/a.i"):
+        with pytest.raises(error.Abort) as expected:
+            store_opener(name)
+        for call in (ours.reader, ours.read_whole, ours.reader):
+            with pytest.raises(error.Abort) as caught:
+                call(name)
+            assert bytes(caught.value) == bytes(expected.value)
+
+
 # reading
 
 

@@ -83,23 +83,31 @@ class FileReader:
             self.fp.close()
 
 
+def _same(name: bytes) -> bytes:
+    return name
+
+
 def _path_rule(opener: Any) -> tuple[Any, bytes]:
     """``(encode, prefix)`` such that the path of a name is prefix + encode(name).
 
     ``(None, b'')`` where that cannot be seen to give what the opener gives.
     """
-    layer = opener
+    layer: Any = opener
+    encode: Any = None
     while layer is not None:
         encode = getattr(layer, 'encode', None) or getattr(layer, '_filter', None)
-        if encode is not None:
-            # 7.0 and 7.1: the base is known to the vfs below
-            base = getattr(layer, 'base', None) or layer.vfs.base
-            prefix = base + b'/'
-            probe = b'data/Probe/.a%s.i' % (b'b' * 120)
-            if prefix + encode(probe) == opener.join(probe):
-                return encode, prefix
+        below = getattr(layer, 'vfs', None)
+        if encode is not None or below is None:
             break
-        layer = getattr(layer, 'vfs', None)
+        layer = below
+    # 7.0 and 7.1: the base is known to the vfs below
+    base = getattr(layer, 'base', None) or getattr(layer.vfs, 'base', None)
+    if base is not None:
+        encode = encode or _same
+        prefix = base + b'/'
+        probe = b'data/Probe/.a%s.i' % (b'b' * 120)
+        if prefix + encode(probe) == opener.join(probe):
+            return encode, prefix
     return None, b''
 
 
@@ -110,13 +118,15 @@ class StoreVFS:
     opening of files for reading.
     """
 
-    __slots__ = ('opener', 'direct', '_encode', '_prefix')
+    __slots__ = ('opener', 'direct', '_encode', '_prefix', '_audited')
 
     def __init__(self, opener: Any, direct: bool = _POSIX) -> None:
         self.opener = opener
-        # open by system call? elsewhere Mercurial's opener knows the share modes
-        self.direct = direct
         self._encode, self._prefix = _path_rule(opener)
+        # open by system call? elsewhere Mercurial's opener knows the share modes
+        self.direct = direct and self._encode is not None
+        # folders (encoded, with a slash at the end) in which files may be opened
+        self._audited = {b''}
 
     def path(self, name: bytes) -> bytes:
         """The encoded, absolute path of a store file."""
@@ -124,27 +134,32 @@ class StoreVFS:
             return self.opener.join(name)
         return self._prefix + self._encode(name)
 
-    def _may_open_directly(self, name: bytes) -> bool:
-        # Mercurial's path audit refuses to climb out of the store
-        return self.direct and b'..' not in name
+    def _descriptor(self, name: bytes) -> int:
+        """Open ``name`` for reading by system call, unless Mercurial would not.
+
+        Mercurial's auditor looks at the folders that lead to a file (a symbolic
+        link, a repository) and remembers those that are in order; what it asks of
+        the name itself holds for an encoded one.
+        """
+        encoded = self._encode(name)
+        folder = encoded[: encoded.rfind(b'/') + 1]
+        if folder not in self._audited:
+            self.opener._auditpath(encoded, b'rb')
+            self._audited.add(folder)
+        return os.open(self._prefix + encoded, _READ_FLAGS)
 
     def reader(self, name: bytes) -> FdReader | FileReader:
-        """Open ``name`` for positioned reads; raises ``OSError``."""
-        if self._may_open_directly(name):
-            return FdReader(os.open(self.path(name), _READ_FLAGS))
+        """Open ``name`` for positioned reads; raises ``OSError`` or ``Abort``."""
+        if self.direct and b'..' not in name:
+            return FdReader(self._descriptor(name))
         return FileReader(self.opener(name, b'rb'))
 
     def read_whole(self, name: bytes) -> bytes:
-        """The content of ``name``; raises ``OSError``."""
-        if not self._may_open_directly(name):
+        """The content of ``name``; raises ``OSError`` or ``Abort``."""
+        if not self.direct or b'..' in name:
             with self.opener(name, b'rb') as fp:
                 return fp.read()
-        encode = self._encode
-        if encode is None:
-            path = self.opener.join(name)
-        else:
-            path = self._prefix + encode(name)
-        fd = os.open(path, _READ_FLAGS)
+        fd = self._descriptor(name)
         try:
             size = os.fstat(fd).st_size
             # one byte more tells a complete read from a growing file

@@ -19,7 +19,8 @@ class Counts:
     revlog to how many were served, ``refused`` a reason to how many were
     handed back to Mercurial, ``mishaps`` what went wrong inside fastrevlog to
     how often, ``texts`` counts restored texts, ``entries``
-    appended revisions, ``garbled`` lines that were no JSON.
+    appended revisions, ``groups`` file logs that received a group the short way,
+    ``garbled`` lines that were no JSON.
     """
 
     processes: int = 0
@@ -34,6 +35,7 @@ class Counts:
     )
     texts: int = 0
     entries: int = 0
+    groups: int = 0
     garbled: int = 0
 
     def add(self, line: dict[str, Any]) -> None:
@@ -44,6 +46,7 @@ class Counts:
         self.mishaps.update(line.get("mishaps", {}))
         self.texts += line.get("texts", 0)
         self.entries += line.get("entries", 0)
+        self.groups += line.get("groups", 0)
         self.garbled += line.get("garbled", 0)
 
     def as_dict(self) -> dict[str, Any]:
@@ -55,6 +58,7 @@ class Counts:
             "mishaps": dict(self.mishaps.most_common()),
             "texts": self.texts,
             "entries": self.entries,
+            "groups": self.groups,
             "garbled": self.garbled,
         }
 

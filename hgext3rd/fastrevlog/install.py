@@ -11,7 +11,7 @@ one (``hg version``) do not load the storage layer for our sake.
 - ``revlog._load_inner``: swap in our inner revlog and the proxied index.
 - ``revlog._revisiondata``: see :mod:`.reading`.
 - ``revlog.parentrevs``, ``findmissingrevs``: see :mod:`.ancestry`.
-- ``localrepository.hook``: see :mod:`.checkout`.
+- ``localrepository.hook``: see :mod:`.checkout`, :mod:`.operations.exchange`.
 - ``context.basectx.diff``: see :mod:`.diffing`.
 - ``scmutil.parsers``: the node tree in ``shortesthexnodeidprefix`` is made from
   the C index, which it recognises by type.
@@ -181,9 +181,24 @@ def _make_hook(orig: Any) -> Any:
                 except Exception as exc:
                     # files are then written as ever
                     counters.mishap(fallback.describe(exc))
+        elif name == b'pretxnopen':
+            _hook_changegroup()
         return orig(self, name, *args, **kw)
 
     return hook
+
+
+def _hook_changegroup() -> None:
+    """Before history is received, ``mercurial.changegroup`` is loaded."""
+    module = sys.modules.get('mercurial.changegroup')
+    if type(module) is not types.ModuleType:
+        return
+    try:
+        from .operations import exchange
+
+        exchange.install(module)
+    except Exception as exc:
+        counters.mishap(fallback.describe(exc))
 
 
 def _make_init(orig: Any) -> Any:

@@ -68,6 +68,7 @@ def write_report(path: bytes, args: list[bytes]) -> None:
         'refused': counters.refused,
         'texts': counters.texts,
         'entries': counters.entries,
+        'groups': counters.groups,
     }
     if counters.mishaps:
         line['mishaps'] = counters.mishaps

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+_maxinline: int
 REVIDX_NEUTRAL_FLAGS: int  # from 7.2
 parse_index_v1: Any
 

@@ -3,11 +3,13 @@
 from typing import Any
 
 bytecount: Any
+chunkbuffer: Any
 compengines: Any
 lrucachedict: Any
 
 checkosfilename: Any
 
+def checknlink(testfile: bytes) -> bool: ...
 def copyfile(
     src: bytes,
     dest: bytes,

@@ -6,7 +6,7 @@ from __future__ import annotations
 class Counters:
     """What happened in this process so far."""
 
-    __slots__ = ('served', 'refused', 'mishaps', 'texts', 'entries')
+    __slots__ = ('served', 'refused', 'mishaps', 'texts', 'entries', 'groups')
 
     def __init__(self) -> None:
         self.served: dict[str, int] = {'changelog': 0, 'manifest': 0, 'filelog': 0}
@@ -14,6 +14,7 @@ class Counters:
         self.mishaps: dict[str, int] = {}
         self.texts = 0  # raw texts restored from disk by the engine
         self.entries = 0  # revisions appended by the engine
+        self.groups = 0  # file logs that received a group of revisions at once
 
     def reset(self) -> None:
         self.__init__()  # type: ignore[misc]

@@ -62,6 +62,7 @@ class Template:
         'parse',
         'parse_arguments',
         'plain_configs',
+        'outer',
     )
 
     def __init__(self, rl: Any, parse: Any) -> None:
@@ -87,6 +88,7 @@ class Template:
         self.inline = inner.inline
         self.storage = inner.storage
         self.new_inner = type(inner)
+        self.outer = type(rl)
         self.read_options = inner.restorer.options
         self.diff = inner._diff
         self.parse = parse
@@ -112,7 +114,20 @@ class Template:
         for name, key, value in self.own:
             attributes[name].__dict__[key] = value.copy()
         configs = [attributes[name] for name, _cls, _values in self.configs]
-        inner = self._inner(radix, cindex, window, configs)
+        self._set(rl, target, radix, self._inner(radix, cindex, window, configs))
+
+    def open_outer(self, target: Any, radix: bytes, inner: Any) -> Any:
+        """An outer revlog around ``inner``, which :meth:`open_inner` made."""
+        rl = object.__new__(self.outer)
+        rl.__dict__.update(self.shared)
+        for (name, _cls, _values), config in zip(self.configs, self.plain_configs):
+            rl.__dict__[name] = config
+        self._set(rl, target, radix, inner)
+        return rl
+
+    def _set(self, rl: Any, target: Any, radix: bytes, inner: Any) -> None:
+        """What is each file log's own."""
+        attributes = rl.__dict__
         attributes['_inner'] = inner
         attributes['index'] = inner.index
         attributes['radix'] = radix

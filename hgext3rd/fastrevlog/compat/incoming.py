@@ -1,0 +1,59 @@
+# Incoming revisions, as each Mercurial hands them to its delta search.
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Mercurial 7.0 has tuples for what are objects in 7.1 and 7.2: not served here."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+from mercurial import revlogutils
+from mercurial.revlogutils import constants
+
+from .detect import arguments_of
+
+# offset and flags, stored, size, base, link, p1, p2, node
+ENTRY = struct.Struct('>Qiiiiii20s12x')
+_TRY = constants.DELTA_BASE_REUSE_TRY
+_KEYWORDS = 'u_full_text' in arguments_of(
+    getattr(getattr(revlogutils, 'CachedDelta', None), '__init__', None)
+)
+
+
+def policy_is_default(policy: Any) -> bool:
+    """Is an incoming delta used where it is good, and else not?"""
+    return policy is None or policy == _TRY
+
+
+def are_objects() -> bool:
+    """Are incoming revisions objects with the fields that we know?"""
+    return hasattr(revlogutils, 'InboundRevision') and hasattr(
+        revlogutils, 'CachedDelta'
+    )
+
+
+def cached_delta(base: int, delta: bytes, text: bytes | None) -> Any:
+    """The delta ``delta`` against the rev ``base``, and the text if it is known."""
+    if _KEYWORDS:
+        return revlogutils.CachedDelta(
+            base=base, u_delta=delta, u_full_text=text, reuse_policy=_TRY
+        )
+    return revlogutils.CachedDelta(base, delta, _TRY, None)
+
+
+def entries(inline: bytes, first: int) -> Iterator[tuple[int, int, tuple[Any, ...]]]:
+    """The index entries in a piece of an inline revlog, whose first rev is ``first``.
+
+    For each where it stands and where its chunk ends in the piece, and the entry as
+    Mercurial appends it to an index of format 1.
+    """
+    at = 0
+    while at < len(inline):
+        where, stored, size, base, link, p1, p2, node = ENTRY.unpack_from(inline, at)
+        if not first and not at:
+            where &= 0xFFFFFFFF  # the header of the index stands there
+        entry = where, stored, size, base, link, p1, p2, node, 0, 0, 2, 2, -1
+        end = at + ENTRY.size + stored
+        yield at, end, entry
+        at = end

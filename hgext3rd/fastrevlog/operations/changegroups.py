@@ -1,0 +1,165 @@
+# The stream of a changegroup, read in large pieces.
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Reading a changegroup.
+
+Mercurial reads each delta of a changegroup with three small reads, through three
+layers of Python.  A :class:`Reader` stands between, as the unpacker's stream: it
+takes large pieces and gives out whole groups at once, and to Mercurial's own code,
+which may take over before any group, whatever that asks for.
+
+What it cannot make sense of it does not touch: :meth:`Reader.group` answers None,
+and Mercurial's code, reading the same bytes, says what is wrong with them.  An error
+of the stream is kept until the bytes before it have been used up.
+
+Format: ``hg help internals.changegroups``.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from mercurial import bundle2, util
+
+from ..engine import additions
+
+_LENGTH = struct.Struct('>l')
+_PARTS = (bundle2.unbundlepart, bundle2.seekableunbundlepart)
+_HEADERS = {
+    b'01': struct.Struct('20s20s20s20s'),
+    b'02': struct.Struct('20s20s20s20s20s'),
+    b'03': struct.Struct('>20s20s20s20s20sH'),
+}
+
+
+class Reader:
+    """A part of a bundle2, read by what it holds ready.
+
+    Mercurial's parts fetch some pieces ahead (256 kB), and whatever is wrong with one
+    of them is raised at once.  So that it is raised at the same moment here, nothing
+    is asked of a part before Mercurial would have asked, and then all that the part
+    has fetched is taken.
+    """
+
+    def __init__(self, part: Any) -> None:
+        self.stream = part
+        self._fetched: Any = None if part is None else part._payloadstream
+        self._data = b''
+        self._at = 0
+        self._ended = False
+        self._failure: Exception | None = None
+
+    @staticmethod
+    def reads(part: Any) -> bool:
+        """Is ``part`` one whose insides are known here?"""
+        fetched = getattr(part, '_payloadstream', None)
+        return (
+            part.__class__ in _PARTS
+            and fetched.__class__ is util.chunkbuffer
+            and vars(fetched).keys() >= {'_queue', '_chunkoffset'}
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        # bundlerepo and the like ask their stream for more
+        if name == 'stream':
+            raise AttributeError(name)
+        return getattr(self.stream, name)
+
+    @classmethod
+    def over(cls, data: bytes) -> Reader:
+        """A reader of ``data`` alone."""
+        reader = cls(None)
+        reader._data = data
+        reader._ended = True
+        return reader
+
+    def read(self, size: int) -> bytes:
+        """Up to ``size`` bytes, fewer at the end of the stream."""
+        if size > 0 and not self._has(self._at + size) and self._failure is not None:
+            raise self._failure
+        start = self._at
+        end = min(max(start + size, start), len(self._data))
+        self._at = end
+        return self._data[start:end]
+
+    def group(self, header_size: int, limit: int) -> bytes | None:
+        """The bytes of one whole group, its closing chunk included.
+
+        None, with nothing consumed, for an empty group, one of more than ``limit``
+        bytes, and one that is damaged or cut off.
+        """
+        start = at = self._at
+        unpack = _LENGTH.unpack_from
+        while True:
+            if at - start > limit or not self._has(at + 4):
+                return None
+            # _has() may have moved what is buffered
+            at -= start - self._at
+            start = self._at
+            (length,) = unpack(self._data, at)
+            if length <= 4:
+                break
+            if length - 4 < header_size:
+                return None
+            at += length
+        if length or at == start:
+            return None
+        self._at = at + 4
+        return self._data[start : at + 4]
+
+    def _has(self, end: int) -> bool:
+        """Make sure of the bytes before ``end``, a position in the buffer."""
+        while end > len(self._data):
+            if self._ended:
+                return False
+            try:
+                more = self.stream.read(1)
+                if more:
+                    ready = sum(len(piece) for piece in self._fetched._queue)
+                    ready -= self._fetched._chunkoffset
+                    more += self.stream.read(ready) if ready else b''
+                else:
+                    self._ended = True
+            except Exception as exc:
+                self._ended = True
+                self._failure = exc
+                return False
+            end -= self._at
+            self._data = self._data[self._at :] + more
+            self._at = 0
+        return True
+
+
+def header_size(version: bytes) -> int | None:
+    """Bytes of a delta's header in a changegroup ``version``, if it is known here."""
+    header = _HEADERS.get(version)
+    return None if header is None else header.size
+
+
+def deltas(group: bytes, version: bytes) -> Iterator[additions.Incoming]:
+    """The deltas of one whole group, as :meth:`Reader.group` gives it."""
+    header = _HEADERS[version]
+    size = header.size
+    unpack: Callable[..., Any] = header.unpack_from
+    length_of: Callable[..., Any] = _LENGTH.unpack_from
+    at = 4
+    (length,) = length_of(group, 0)
+    before = None
+    while length > 4:
+        end = at + length - 4
+        fields = unpack(group, at)
+        delta = group[at + size : end]
+        if version == b'02':
+            node, p1, p2, base, changeset = fields
+            flags = 0
+        elif version == b'03':
+            node, p1, p2, base, changeset, flags = fields
+        else:
+            node, p1, p2, changeset = fields
+            base = p1 if before is None else before
+            flags = 0
+        before = node
+        yield node, p1, p2, base, changeset, flags, delta
+        (length,) = length_of(group, end)
+        at = end + 4

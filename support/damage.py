@@ -241,6 +241,14 @@ DAMAGES: dict[str, Damage] = {
     "parent beyond the end": lambda log: log.change(_last(log), p1=10**6),
     "parent is a later revision": lambda log: log.change(0, p1=1),
     "parent of -7": lambda log: log.change(_last(log), p1=-7),
+    "second parent of -7": lambda log: log.change(_last(log), p2=-7),
+    "second parent beyond the end": lambda log: log.change(2, p2=10**6),
+    "parent beyond the end, in the middle": lambda log: log.change(2, p1=10**6),
+    "base beyond the end, in the middle": lambda log: log.change(2, base=10**6),
+    "entry that stands twice": lambda log: log.change(3, **log.entry(2)),
+    "offset of one link of a chain": lambda log: log.change(
+        2, offset_flags=(1 << 40) << 16
+    ),
     "link beyond the end": lambda log: log.change(_last(log), link=10**6),
 }
 

@@ -12,8 +12,11 @@ how to report it.  A revlog that is being written, or that hides what it writes,
 keeps its inner revlog, because that is where the writes are; Mercurial's code is
 then made just for the one read.
 
-Damage, missing files, a full memory and the user's wish to stop are not trouble of
-ours (:data:`STORAGE_ERRORS`): they go to the caller as they would without us.
+Missing files, a full memory and the user's wish to stop are not trouble of ours
+(:data:`STORAGE_ERRORS`): they go to the caller as they would without us.  So does
+damage, after Mercurial's own code was asked for the text (:func:`ask_mercurial`): it
+may find one where ours does not, and has its own words where it does not either.
+What it may read and expand for that is bounded, as it is for ours.
 
 Nothing here costs anything while all is well.
 """
@@ -21,12 +24,15 @@ Nothing here costs anything while all is well.
 from __future__ import annotations
 
 import functools
+import os
 from typing import Any, Callable
 
 from mercurial import error
 from mercurial.i18n import _
+from mercurial.revlogutils import randomaccessfile
 
 from . import metadata, process
+from .engine import compression, errors
 
 # what reading may raise without anything being wrong with fastrevlog
 STORAGE_ERRORS = (error.Error, error.ProgrammingError, OSError, MemoryError)
@@ -115,6 +121,9 @@ def _guarded(
     def read(self: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             return method(self, *args, **kwargs)
+        except error.StorageError as exc:
+            stock = bounded_stock_inner(self, stock_class)
+            return _answer_of(getattr(stock, name), exc, *args, **kwargs)
         except STORAGE_ERRORS:
             raise
         except Exception as exc:
@@ -150,4 +159,85 @@ def _stock_inner(inner: Any, stock_class: Any) -> Any:
     stock = stock_class(**{name: known[name] for name in names})
     # else chosen by the target, which our inner revlog does not know
     stock._diff_fn = inner._diff
+    return stock
+
+
+def ask_mercurial(rl: Any, exc: Exception, stock_class: Any, read: Any) -> Any:
+    """What Mercurial's code reads from ``rl`` where ours raised ``exc``, or its error.
+
+    ``read`` reads from ``rl``, in which Mercurial's inner revlog takes the place of
+    ours meanwhile.
+    """
+    inner = rl._inner
+    rl._inner = bounded_stock_inner(inner, stock_class)
+    try:
+        return _answer_of(read, exc)
+    finally:
+        rl._inner = inner
+
+
+def _answer_of(
+    read: Callable[..., Any], exc: Exception, *args: Any, **kwargs: Any
+) -> Any:
+    """What ``read`` returns; its error, or ``exc`` where it is no error message."""
+    try:
+        answer = read(*args, **kwargs)
+    except STORAGE_ERRORS:
+        raise
+    except Exception:
+        # Mercurial tripped over the damage
+        raise exc from None
+    process.counters.refuse('damage: read by Mercurial')
+    return answer
+
+
+def bounded_stock_inner(inner: Any, stock_class: Any) -> Any:
+    """Mercurial's inner revlog over a damaged revlog of ours, for one read.
+
+    It reads no further than the file goes, and expands no chunk further than the
+    largest text of the revlog allows.
+    """
+    stock = _stock_inner(inner, stock_class)
+    if inner.inline and isinstance(inner.datafile.window[1], bytes):
+        # as Mercurial has it: what was read with the index
+        segments = stock._segmentfile
+        segments._cached_chunk_position, segments._cached_chunk = inner.datafile.window
+    cindex = inner.cindex
+    sizes = [cindex[rev][2] for rev in range(len(cindex))]
+    limit = compression.expansion_limit(max(sizes, default=0))
+    plainly = stock.decompress
+
+    def decompress(chunk: Any) -> Any:
+        if bytes(chunk[:1]) in (b'x', b'('):
+            try:
+                return compression.decompress(chunk, limit)
+            except compression.ExpandsTooFar as exc:
+                raise errors.expands_too_far(inner.restorer.name, exc.limit) from None
+            except compression.BadChunk:
+                pass  # in Mercurial's words
+        return plainly(chunk)
+
+    stock.decompress = decompress
+    segments = stock._segmentfile
+    read_chunk = segments.read_chunk
+    window = segments.default_cached_chunk_size
+
+    def read_bounded(offset: int, length: int) -> Any:
+        held = segments._cached_chunk_position
+        if held <= offset and offset + length <= held + len(segments._cached_chunk):
+            return read_chunk(offset, length)
+        with segments.reading(), segments._read_handle() as fp:
+            end = fp.seek(0, os.SEEK_END)
+        # Mercurial reads from and to a multiple of its window, and counts from there
+        start = offset & -window
+        size = ((offset + length + window) & -window) - start
+        got = min(size, max(end - start, 0)) - (offset - start)
+        if size >= 0 and got < length:
+            raise error.RevlogError(
+                randomaccessfile.PARTIAL_READ_MSG
+                % (segments.filename, length, offset, got)
+            )
+        return read_chunk(offset, length)
+
+    segments.read_chunk = read_bounded
     return stock

@@ -36,7 +36,7 @@ from .compat import detect
 from .engine import caches, errors, hashing
 from .engine import index as indexmod
 from .operations import diff
-from .outer import ancestry, opening, reading
+from .outer import ancestry, opening, reading, streaming
 
 KIND_NAMES = {1001: 'changelog', 1002: 'manifest', 1003: 'filelog'}
 KIND_MANIFEST = 1002
@@ -104,6 +104,7 @@ def _install(generation: detect.HgApi) -> None:
     outer = revlog.revlog
     load_inner = outer._load_inner
     basediff = context.basectx.diff
+    emit = streaming.make_emitrevisions(outer.emitrevisions)
     repo_class = localrepo.localrepository
     parentrevs = ancestry.make_parentrevs(outer.parentrevs)
     missing = ancestry.make_findmissingrevs(outer.findmissingrevs, outer)
@@ -118,6 +119,7 @@ def _install(generation: detect.HgApi) -> None:
         (outer, 'parentrevs', outer.parentrevs, parentrevs),
         (outer, '_uncheckedparentrevs', outer._uncheckedparentrevs, parentrevs),
         (outer, 'findmissingrevs', outer.findmissingrevs, missing),
+        (outer, 'emitrevisions', outer.emitrevisions, emit),
         (repo_class, 'hook', repo_class.hook, hook),
         (scmutil, 'parsers', scmutil.parsers, _Parsers(scmutil.parsers)),
         (context.basectx, 'diff', basediff, diff.make_diff(basediff)),

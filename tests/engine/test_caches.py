@@ -236,7 +236,7 @@ def test_a_dropped_text_is_dropped_for_all(where: Any) -> None:
     checked(rl, 7)
     rl._inner.drop_text(7)
     assert rl._inner.held_text(7) is None
-    assert rl.node(7) not in caches.texts_by_node
+    assert (rl.node(7), 7) not in caches.texts_by_node
     rl._inner.drop_text(7)
 
 

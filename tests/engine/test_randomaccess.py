@@ -139,7 +139,7 @@ def test_a_file_that_is_too_short_is_an_error_that_says_so(
     with pytest.raises(error.RevlogError) as caught:
         access(storage).read(offset, length)
     found = max(SIZE - offset, 0)
-    told = b"wanted %d bytes at offset %d, found %d" % (length, offset, found)
+    told = b"expected %d bytes from offset %d, got %d" % (length, offset, found)
     assert told in bytes(caught.value)
     assert b"data" in bytes(caught.value)
 

@@ -111,10 +111,11 @@ class Budget:
 
 budget = Budget()
 
-# node -> raw text, for file logs, whose objects Mercurial makes anew each time a
-# file is looked at.  Only texts that were checked and that no flag alters get in,
-# so an entry can never be stale: the node is the hash of the text.
-texts_by_node: dict[bytes, bytes] = {}
+# (node, rev) -> raw text, for file logs, whose objects Mercurial makes anew each time
+# a file is looked at.  Only texts that were checked and that no flag alters get in,
+# so an entry can never be stale: the node is the hash of the text.  The rev tells
+# apart what a damaged index has twice.
+texts_by_node: dict[tuple[bytes, int], bytes] = {}
 
 
 def drop_all() -> None:

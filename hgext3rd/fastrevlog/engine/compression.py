@@ -110,6 +110,14 @@ class BadChunk(Exception):
         return errors.RevlogError(_(b'revlog decompress error: %s') % self.why)
 
 
+class ExpandsTooFar(BadChunk):
+    """A chunk that expands to more than ``limit`` bytes."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(b'it expands beyond the %d bytes its index allows' % limit)
+        self.limit = limit
+
+
 def expansion_limit(rawsize: int) -> int:
     """Bytes that a chunk may expand to, for texts of at most ``rawsize`` bytes.
 
@@ -165,10 +173,6 @@ def _decompress_first(chunk: Any) -> bytes:
     return data
 
 
-def _too_large(limit: int) -> BadChunk:
-    return BadChunk(b'it expands beyond the %d bytes its index allows' % limit)
-
-
 def _decompress_zstd_stream(chunk: Any, limit: int) -> bytes:
     """A frame that is too large, or does not say how large it is.
 
@@ -181,13 +185,13 @@ def _decompress_zstd_stream(chunk: Any, limit: int) -> bytes:
     view = memoryview(chunk)
     try:
         if z.content_size(chunk) > limit:
-            raise _too_large(limit)
+            raise ExpandsTooFar(limit)
         stream = z.decompressor.decompressobj()
         for at in range(0, len(view), _SLICE):
             piece = stream.decompress(view[at : at + _SLICE])
             got += len(piece)
             if got > limit:
-                raise _too_large(limit)
+                raise ExpandsTooFar(limit)
             pieces.append(piece)
             if stream.eof:
                 break
@@ -203,12 +207,12 @@ def _decompress_zlib(chunk: Any, limit: int) -> bytes:
         if len(chunk) * _ZLIB_MAX_RATIO <= max(limit, 1 << 26):
             data = _zlib_decompress(chunk)
             if len(data) > limit:
-                raise _too_large(limit)
+                raise ExpandsTooFar(limit)
             return data
         stream = zlib.decompressobj()
         data = stream.decompress(chunk, limit + 1)
         if len(data) > limit:
-            raise _too_large(limit)
+            raise ExpandsTooFar(limit)
         if not stream.eof:
             raise BadChunk(b'incomplete or truncated stream')
         return data

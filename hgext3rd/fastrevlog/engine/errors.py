@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from mercurial import error
 from mercurial.i18n import _
+from mercurial.revlogutils import randomaccessfile
 
 RevlogError = error.RevlogError
 ProgrammingError = error.ProgrammingError
@@ -13,16 +14,29 @@ ProgrammingError = error.ProgrammingError
 
 def short_read(name: bytes, offset: int, wanted: int, got: int) -> RevlogError:
     """The file ends before the bytes an index entry promises (all in bytes)."""
-    return RevlogError(
-        _(b'revlog %s is too short: wanted %d bytes at offset %d, found %d')
-        % (name, wanted, offset, got)
-    )
+    # in Mercurial's words
+    return RevlogError(randomaccessfile.PARTIAL_READ_MSG % (name, wanted, offset, got))
 
 
 def bad_chunk(name: bytes, rev: int, why: bytes) -> RevlogError:
     """The stored chunk of ``rev`` cannot be turned into data."""
     return RevlogError(
         _(b'revlog decompress error: %s (revision %d of %s)') % (why, rev, name)
+    )
+
+
+def expands_too_far(name: bytes, limit: int) -> RevlogError:
+    """A chunk expands to more than ``limit`` bytes, which no text accounts for."""
+    return RevlogError(
+        _(
+            b'revlog decompress error: a chunk of %s expands beyond the %d bytes that'
+            b' the sizes in its index allow'
+        )
+        % (name, limit),
+        hint=_(
+            b'the index is damaged, or the chunk is; --config fastrevlog.enabled=no'
+            b' reads it without this bound on memory'
+        ),
     )
 
 
@@ -43,6 +57,11 @@ def bad_index(name: bytes, rev: int, why: bytes) -> RevlogError:
     return RevlogError(
         _(b'index of %s is corrupted at revision %d: %s') % (name, rev, why)
     )
+
+
+def corrupt_index(name: bytes, why: bytes) -> RevlogError:
+    """As :func:`bad_index`, where it is not known for which revision."""
+    return RevlogError(_(b'index of %s is corrupted: %s') % (name, why))
 
 
 def bad_text(name: bytes, rev: int) -> RevlogError:

@@ -159,14 +159,14 @@ class InnerRevlog(format.EntryAccess):
                 return text
         else:
             if self._share_texts:
-                shared = _by_node.get(node)
+                shared = _by_node.get((node, rev))
                 if shared is not None:
                     _budget.hits += 1
                     return shared
                 # the usual next base: was it restored through another object?
-                if base != rev and base >= 0 and base not in restorer.text_cache:
+                if rev > base >= 0 and base not in restorer.text_cache:
                     below = self.cindex[base]
-                    shared = _by_node.get(below[7])
+                    shared = _by_node.get((below[7], base))
                     # of a censored revision, say, another text is stored
                     if shared is not None and not below[0] & _ALTERING:
                         held = (below[7], shared, True)
@@ -178,8 +178,9 @@ class InnerRevlog(format.EntryAccess):
             _counters.texts += 1
         cindex = self.cindex
         try:
-            p1 = cindex[entry[5]][7] if entry[5] >= 0 else NULL_NODE
-            p2 = cindex[entry[6]][7] if entry[6] >= 0 else NULL_NODE
+            # below -1 there is no entry either
+            p1 = NULL_NODE if entry[5] == NULL_REV else cindex[entry[5]][7]
+            p2 = NULL_NODE if entry[6] == NULL_REV else cindex[entry[6]][7]
         except IndexError:
             why = b'a parent is out of range'
             raise errors.bad_index(restorer.name, rev, why) from None
@@ -198,7 +199,7 @@ class InnerRevlog(format.EntryAccess):
             size = len(text)
         _put(restorer.text_cache, rev, (node, text, True), size)
         if self._share_texts:
-            _put(_by_node, node, text, size)
+            _put(_by_node, (node, rev), text, size)
         return text
 
     def unchecked_text(self, rev: int) -> tuple[bytes, bool]:
@@ -231,7 +232,7 @@ class InnerRevlog(format.EntryAccess):
         """Forget the text of ``rev``."""
         held = self.restorer.text_cache.pop(rev, None)
         if held is not None:
-            _by_node.pop(held[0], None)
+            _by_node.pop((held[0], rev), None)
 
     def forget(self) -> None:
         """Forget all that was read."""

@@ -87,7 +87,7 @@ class Restorer:
         """The delta chain of ``rev``, ascending.  Raises ``RevlogError``."""
         try:
             return self.cindex.deltachain(rev, None)[0]
-        except (ValueError, IndexError) as exc:
+        except (ValueError, IndexError, SystemError) as exc:
             raise errors.bad_index(self.name, rev, str(exc).encode()) from None
 
     def full_text(self, rev: int, entry: tuple[Any, ...]) -> bytes:
@@ -334,4 +334,6 @@ class Restorer:
             raise self._bad_chunk(rev, exc) from None
 
     def _bad_chunk(self, rev: int, exc: Exception) -> Exception:
+        if isinstance(exc, compression.ExpandsTooFar):
+            return errors.expands_too_far(self.name, exc.limit)
         return errors.bad_chunk(self.name, rev, compression.BadChunk.of(exc).why)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mercurial import revlog
+from mercurial import error, revlog
 
 from .. import fallback
 from ..compat import detect
@@ -66,6 +66,7 @@ def make_revisiondata(orig: Any, generation: detect.HgApi, load_inner: Any) -> A
     """Wrap ``revlog._revisiondata``; ``load_inner`` is Mercurial's."""
     altering = 0xFFFF & ~generation.neutral_flags
     expected = fallback.STORAGE_ERRORS
+    stock = revlog._InnerRevlog
     outer = revlog.revlog
     ways = _ours.ways
     inner_class = generation.inner
@@ -98,19 +99,21 @@ def make_revisiondata(orig: Any, generation: detect.HgApi, load_inner: Any) -> A
                     if not entry[0] & altering:
                         try:
                             text = inner.checked_text(rev, entry)
+                        except error.StorageError as exc:
+                            damage = exc
                         except expected:
                             raise
                         except Exception as exc:
                             return fallback.read_by_mercurial(
                                 self, exc, load_inner, lambda: orig(self, rev, raw=raw)
                             )
-                        if text is not None:
-                            return text
-                        # damaged: for Mercurial to say, who may trip over it
-                        try:
-                            return orig(self, rev, raw=raw)
-                        except AttributeError:
-                            raise errors.bad_text(self.display_id, rev) from None
+                        else:
+                            if text is not None:
+                                return text
+                            damage = errors.bad_text(self.display_id, rev)
+                        return fallback.ask_mercurial(
+                            self, damage, stock, lambda: orig(self, rev, raw=raw)
+                        )
         # null, unknown, flagged: Mercurial's own way
         if validate:
             return orig(self, nodeorrev, raw=raw)

@@ -79,7 +79,7 @@ Templates and JSON
   cache_limit 67108864
   requirements ["dotencode", *] (glob)
   $ "$PYTHON" ../show.py < ../status.json | tr -d '\n'; echo
-  cache_evicted cache_hits cache_limit cache_misses cache_used changesets cores encoding entries extensions kinds mercurial mercurial_api mercurial_modules mercurial_rust mishaps on platform python reason refused requirements settings sha1 texts version zlib zstandard_package zstd 
+  cache_evicted cache_hits cache_limit cache_misses cache_used changesets cores encoding entries extensions kinds mercurial mercurial_api mercurial_modules mercurial_rust mishaps next on platform python reason refused requirements settings sha1 texts version zlib zstandard_package zstd 
 
 Settings show in what is shown
 
@@ -99,6 +99,8 @@ Off, by a setting
   fastrevlog * is off, because the setting fastrevlog.enabled is no (--config) (glob)
   settings:
     enabled             no  (--config)
+  $ hg debug::fastrevlog --config fastrevlog.enabled=no | tail -n 1
+  next: to switch it on: remove fastrevlog.enabled=no, or set it to yes
   $ hg debug::fastrevlog --config fastrevlog.enabled=no > ignored
   [1]
   $ hg debug::fastrevlog --config fastrevlog.enabled=no -T '{if(on, "on", "off")}: {reason}\n'
@@ -122,6 +124,8 @@ Off, by a setting
   off, path encoding: encode-dir: changelog 1, manifest 1,  (hg72 !)
   off, store: no fncache: changelog 1, manifest 1,  (no-hg72 !)
   [1]
+  $ hg debug::fastrevlog -R nostore | tail -n 1
+  next: 'hg debugupgraderepo' shows how to bring this repository to a format that is served
 
 Part of it is served: what a bundle adds is not
 
@@ -138,6 +142,8 @@ Part of it is served: what a bundle adds is not
     file logs           3: class: mercurial.bundlerepo.bundlerevlog
     manifests           1: class: mercurial.bundlerepo.bundlemanifest
   settings:
+  $ hg -R bundle:short+part.hg debug::fastrevlog | grep next:
+  [1]
   $ rm -f "$TESTTMP/report.jsonl"
 
 Tree manifests
@@ -156,18 +162,18 @@ Measuring changes nothing
   $ cd repo
   $ find .hg -type f | sort | xargs ls -l > ../before
   $ hg perf::fastrevlog --seconds 1
-  read                        number       stock  fastrevlog   ratio  spread
-  changelog, random                5 * ms * ms *x *% (glob)
-  changelog, ascending             5 * ms * ms *x *% (glob)
-  changelog, descending            5 * ms * ms *x *% (glob)
-  manifests, random                5 * ms * ms *x *% (glob)
-  manifests, ascending             5 * ms * ms *x *% (glob)
-  manifests, descending            5 * ms * ms *x *% (glob)
-  file logs, random                4 * ms * ms *x *% (glob)
-  file logs, ascending             4 * ms * ms *x *% (glob)
-  file logs, descending            4 * ms * ms *x *% (glob)
-  files at tip, open               5 * ms * ms *x *% (glob)
-  files at tip, read tip           5 * ms * ms *x *% (glob)
+  read                    number      stock fastrevlog  ratio spread  limit
+  changelog, random            5 * ms * ms *x *% *% (glob)
+  changelog, ascending         5 * ms * ms *x *% *% (glob)
+  changelog, descending        5 * ms * ms *x *% *% (glob)
+  manifests, random            5 * ms * ms *x *% *% (glob)
+  manifests, ascending         5 * ms * ms *x *% *% (glob)
+  manifests, descending        5 * ms * ms *x *% *% (glob)
+  file logs, random            4 * ms * ms *x *% *% (glob)
+  file logs, ascending         4 * ms * ms *x *% *% (glob)
+  file logs, descending        4 * ms * ms *x *% *% (glob)
+  files at tip, open           5 * ms * ms *x *% * (glob)
+  files at tip, read tip       5 * ms * ms *x *% *% (glob)
   times are of the processor; others had it for *% of the time (glob)
   noise: runs of the same work differed by up to *% (median of the rows) and *% (worst) (glob)
   $ find .hg -type f | sort | xargs ls -l > ../after
@@ -181,6 +187,7 @@ Measuring changes nothing
   identical 
   items 
   kind 
+  limit 
   ratio 
   rounds 
   spread 
@@ -189,6 +196,11 @@ Measuring changes nothing
   way 
   $ hg perf::fastrevlog --seconds 1 -T '{kind} {way}: {identical}\n' | tail -n 1
   files read: True
+
+On a terminal there are bars
+
+  $ COLUMNS=90 hg perf::fastrevlog --seconds 1 --config ui.formatted=yes | grep -c "  #"
+  11
 
 It measures also where fastrevlog is off, to help to decide
 

@@ -27,7 +27,7 @@ from mercurial import hg, util
 
 from .. import install, settings
 from ..engine import caches
-from . import status
+from . import limits, status
 
 _SEED = 20
 _MOST_ROUNDS = 9
@@ -60,7 +60,8 @@ class Result(NamedTuple):
     fast: list[float]
     identical: bool
     refusal: str | None  # why it is not served
-    passed: float  # seconds of the clock for all runs
+    passed: float  # seconds of the clock for all runs of both
+    limit: list[float]  # what cannot be avoided; empty where there is no such thing
 
     @property
     def stock_median(self) -> float:
@@ -69,6 +70,10 @@ class Result(NamedTuple):
     @property
     def fast_median(self) -> float:
         return statistics.median(self.fast)
+
+    @property
+    def limit_median(self) -> float | None:
+        return statistics.median(self.limit) if self.limit else None
 
     @property
     def ratio(self) -> float:
@@ -147,6 +152,8 @@ class Bench:
         end = util.timer() + seconds
         items = self._items(work, seconds)
         identical, refusal = self._compare(work, items)
+        unavoidable = self._unavoidable(work, items)
+        limit: list[float] = []
         stock: list[float] = []
         fast: list[float] = []
         passed = 0.0
@@ -160,9 +167,22 @@ class Bench:
                 used, clock = self._time(side, work, items)
                 times.append(used)
                 passed += clock
+            if unavoidable:
+                limit.append(limits.run(unavoidable))
             if util.timer() > end and len(stock) >= _FEWEST_ROUNDS:
                 break
-        return Result(work, len(items), stock, fast, identical, refusal, passed)
+        return Result(work, len(items), stock, fast, identical, refusal, passed, limit)
+
+    def _unavoidable(self, work: Work, items: list[Any]) -> list[list[limits.Step]]:
+        """What any reader of these texts has to do; nothing where none is read."""
+        if work.way == 'open':
+            return []
+        repo = self._stock.repo()
+        with _as_on(self._stock):
+            if work.kind != 'files':
+                return [limits.plan(self._revlog(repo, work.kind), items)]
+            logs = [repo.file(path)._revlog for path in items]
+            return [limits.plan(rl, range(max(len(rl) - 1, 0), len(rl))) for rl in logs]
 
     def _items(self, work: Work, seconds: float) -> list[Any]:
         """What to read: as much as ``seconds`` allow for a few rounds."""

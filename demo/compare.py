@@ -24,13 +24,15 @@ class Command:
 
     ``made`` names what the command writes, relative to the folder it runs in:
     it is removed before, and compared afterwards. ``before`` are commands to
-    run first, neither timed nor counted.
+    run first, neither timed nor counted. ``serves`` is whether there is anything
+    for fastrevlog to do.
     """
 
     name: str
     args: tuple[str, ...]
     made: tuple[str, ...] = ()
     before: tuple[tuple[str, ...], ...] = ()
+    serves: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,11 +154,17 @@ def differences(stock: Did, fast: Did) -> list[str]:
     return found
 
 
-def compare(command: Command, stock: Side, fast: Side, rounds: int) -> Row:
-    """Run a command ``rounds`` times on each side, in turns, and compare each pair."""
+def compare(
+    command: Command, stock: Side, fast: Side, rounds: int, seconds: float
+) -> Row:
+    """Run a command up to ``rounds`` times on each side, in turns; compare each pair.
+
+    After ``seconds`` no further round begins.
+    """
+    end = time.monotonic() + seconds
     found: list[str] = []
     times: tuple[list[float], list[float]] = ([], [])
-    for _ in range(rounds):
+    while len(times[0]) < rounds and (not times[0] or time.monotonic() < end):
         first, second = stock.do(command), fast.do(command)
         found += [what for what in differences(first, second) if what not in found]
         times[0].append(first.seconds)

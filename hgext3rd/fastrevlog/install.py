@@ -10,7 +10,9 @@ one (``hg version``) do not load the storage layer for our sake.
   build would have parsed itself.
 - ``revlog._load_inner``: swap in our inner revlog and the proxied index.
 - ``revlog._revisiondata``: see :mod:`.reading`.
-- ``revlog.parentrevs``, ``findmissingrevs``: see :mod:`.ancestry`.
+- ``revlog.parentrevs``, ``_get_data``: see :mod:`.outer.parents`.
+- ``revlog.ancestors``, ``findmissingrevs``, ``headrevs`` and what revsets walk: see
+  :mod:`.outer.ancestors`, :mod:`.outer.missing`, :mod:`.outer.generations`.
 - ``localrepository.hook``: see :mod:`.checkout`, :mod:`.operations.exchange`.
 - ``context.basectx.diff``: see :mod:`.diffing`.
 - ``scmutil.parsers``: the node tree in ``shortesthexnodeidprefix`` is made from
@@ -36,7 +38,15 @@ from .compat import detect
 from .engine import caches, errors, hashing
 from .engine import index as indexmod
 from .operations import diff
-from .outer import ancestry, opening, reading, streaming
+from .outer import (
+    ancestors,
+    generations,
+    missing,
+    opening,
+    parents,
+    reading,
+    streaming,
+)
 
 KIND_NAMES = {1001: 'changelog', 1002: 'manifest', 1003: 'filelog'}
 KIND_MANIFEST = 1002
@@ -106,8 +116,9 @@ def _install(generation: detect.HgApi) -> None:
     basediff = context.basectx.diff
     emit = streaming.make_emitrevisions(outer.emitrevisions)
     repo_class = localrepo.localrepository
-    parentrevs = ancestry.make_parentrevs(outer.parentrevs)
-    missing = ancestry.make_findmissingrevs(outer.findmissingrevs, outer)
+    parentrevs = parents.make_parentrevs(outer.parentrevs)
+    missing_revs = missing.make_findmissingrevs(outer.findmissingrevs)
+    missing_nodes = missing.make_findmissing(outer.findmissing)
     read = reading.make_revisiondata(outer._revisiondata, generation, load_inner)
     hook = _make_hook(repo_class.hook)
     # everything is made before anything is put in place: all or nothing
@@ -118,7 +129,17 @@ def _install(generation: detect.HgApi) -> None:
         (outer, '_revisiondata', outer._revisiondata, read),
         (outer, 'parentrevs', outer.parentrevs, parentrevs),
         (outer, '_uncheckedparentrevs', outer._uncheckedparentrevs, parentrevs),
-        (outer, 'findmissingrevs', outer.findmissingrevs, missing),
+        (
+            outer,
+            'ancestors',
+            outer.ancestors,
+            ancestors.make_ancestors(outer.ancestors),
+        ),
+        (outer, 'headrevs', outer.headrevs, generations.make_headrevs(outer.headrevs)),
+        *generations.replacements(),
+        (outer, 'findmissingrevs', outer.findmissingrevs, missing_revs),
+        (outer, 'findmissing', outer.findmissing, missing_nodes),
+        (outer, '_get_data', outer._get_data, parents.make_get_data(outer._get_data)),
         (outer, 'emitrevisions', outer.emitrevisions, emit),
         (repo_class, 'hook', repo_class.hook, hook),
         (scmutil, 'parsers', scmutil.parsers, _Parsers(scmutil.parsers)),
@@ -127,6 +148,7 @@ def _install(generation: detect.HgApi) -> None:
     fallback.guard(generation.inner, revlog._InnerRevlog)
     for holder, name, _theirs, ours in state.replaced:
         setattr(holder, name, ours)
+    setattr(outer, parents.SOURCE, indexmod.NO_SOURCE)
 
 
 @contextlib.contextmanager
@@ -341,6 +363,7 @@ def _make_load_inner(orig: Any, generation: detect.HgApi) -> Any:
             _diff_function(kind),
         )
         rl.index = inner.index
+        parents.give_source(rl)
         counters.served[KIND_NAMES.get(kind, 'filelog')] += 1
 
     def _load_inner(self: Any, index: Any, chunk_cache: Any) -> None:
@@ -355,6 +378,7 @@ def _make_load_inner(orig: Any, generation: detect.HgApi) -> Any:
             fallback.mishap(exc, self._indexfile)
             reason = 'mishap'
         counters.refuse(reason)
+        parents.forget_source(self)
         orig(self, index, chunk_cache)
 
     return _load_inner

@@ -13,6 +13,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import caches
+from . import columns as columnsmod
+
 _SPECIAL = ('__len__', '__getitem__', '__contains__')
 
 
@@ -22,6 +25,23 @@ def _let_go(proxy: Any) -> None:
         delattr(type(proxy), name)
 
 
+class Source:
+    """Bytes that an index was parsed from; what it holds still of their entries.
+
+    It may be shared by several users of one index, all of whom have to see that a
+    revision was taken out.
+    """
+
+    __slots__ = ('data', 'count')
+
+    def __init__(self, data: Any, count: int) -> None:
+        self.data = data
+        self.count = count  # of the entries
+
+
+NO_SOURCE = Source(b'', 0)
+
+
 class IndexProxy:
     """Forwards everything to the C index ``cindex``."""
 
@@ -29,12 +49,15 @@ class IndexProxy:
     rust_ext_compat = 0
     is_rust = False
 
-    # rev -> (p1, p2), once enough has been asked for
-    parents: dict[int, tuple[int, int]] | None = None
-    asked = 0
+    # what the C index was parsed from, if that was a file of entries alone
+    source: Source
 
     def __init__(self, cindex: Any) -> None:
         self.cindex = cindex
+        # under 0: the columns, once they have been asked for; the budget of all
+        # caches takes them away again when memory runs out
+        self.held: dict[int, columnsmod.Columns] = {}
+        self.source = NO_SOURCE
 
     @classmethod
     def bound(cls, cindex: Any) -> IndexProxy:
@@ -47,17 +70,29 @@ class IndexProxy:
         special['__del__'] = _let_go
         return type(cls.__name__, (cls,), special)(cindex)
 
-    def tabulate(self, canonical_order: bool) -> None:
-        """Put the parents of every revision into :attr:`parents`.
+    def columns(self, canonical_order: bool) -> columnsmod.Columns | None:
+        """The parents of every revision there is now, empty where that is new.
 
-        ``canonical_order`` puts a null first parent second, as Mercurial does
-        for all but file logs.
+        ``canonical_order`` puts a null first parent second, as Mercurial does for
+        all but file logs; it is the same in each call.  None where there is no way
+        to have columns.
         """
-        cindex = self.cindex
-        pairs = [entry[5:7] for entry in map(cindex.__getitem__, range(len(cindex)))]
-        if canonical_order:
-            pairs = [pair if pair[0] >= 0 else pair[::-1] for pair in pairs]
-        self.parents = dict(enumerate(pairs))
+        held = self.held.get(0)
+        count = len(self.cindex)
+        if held is not None and len(held) == count:
+            return held
+        if not columnsmod.SUPPORTED:
+            return None
+        if held is None:
+            columns = columnsmod.Columns(
+                self.cindex, count, self.source, canonical_order
+            )
+            added = count
+        else:
+            columns = held.grown(count)
+            added = count - len(held)
+        caches.budget.put(self.held, 0, columns, added * columnsmod.BYTES_PER_REV)
+        return columns
 
     def __getattr__(self, name: str) -> Any:
         # only what is not set yet comes here; remember it
@@ -78,8 +113,10 @@ class IndexProxy:
         return item in self.cindex
 
     def __delitem__(self, revs: Any) -> None:
-        self.parents = None
-        self.asked = 0
+        self.held.clear()
+        # what is added later is not what the file held there
+        if self.source is not NO_SOURCE:
+            self.source.count = 0
         del self.cindex[revs]
 
     def head_node_ids(self) -> list[bytes]:

@@ -1,0 +1,224 @@
+# Walks over a history whose parents are in columns.
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Ancestors, block by block from the newest.
+
+Within a block a list has a mark for each revision; what is to be visited below it
+waits in a heap.  So the work is in proportion to what is walked over, whatever the
+size of the index, and parts of it without an ancestor cost nothing.  Parts of blocks
+are walked at first, so that a walk that ends soon has not done much in vain.
+
+All raise `Disordered` when they come to a part of the index that is damaged, before
+they have said anything of the revisions in it.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterable, Iterator
+from itertools import compress
+
+from . import columns as columnsmod
+
+_SHIFT = columnsmod.SHIFT
+_BLOCK = columnsmod.BLOCK
+_WIDTH = 64  # revisions, of the first part of a block; then twice as many
+# After so many steps, 1,500 revisions, the rest is left to the C index: it takes 15 ns
+# a revision, this 130, but cannot stop half way.
+_STEPS = 6
+
+# marks: what is wanted, and what is not, which outweighs it
+WANTED, KNOWN = 1, 2
+_ONLY_WANTED = bytes(mark == WANTED for mark in range(256))
+
+
+class Walk:
+    """The ancestors of ``wanted`` and of ``known``, which are revs of the index.
+
+    Each rev is an ancestor of itself.
+    """
+
+    __slots__ = ('_columns', '_pending', '_heap', '_width', 'start', 'stop')
+
+    def __init__(
+        self,
+        columns: columnsmod.Columns,
+        wanted: Iterable[int],
+        known: Iterable[int] = (),
+    ) -> None:
+        self._columns = columns
+        self._pending = dict.fromkeys(wanted, WANTED)
+        self._pending.update(dict.fromkeys(known, KNOWN))
+        self._heap = [-rev for rev in self._pending]
+        heapq.heapify(self._heap)
+        self._width = _WIDTH
+        # the range of revisions that was walked over last
+        self.start = self.stop = len(columns)
+
+    @property
+    def top(self) -> int:
+        """The next ancestor, or -1."""
+        return -self._heap[0] if self._heap else -1
+
+    def rest(self) -> list[int]:
+        """The revs, wanted or not, from which the walk would go on."""
+        return list(self._pending)
+
+    def wants_more(self) -> bool:
+        """Are there wanted revs still to come?"""
+        return WANTED in self._pending.values()
+
+    def step(self) -> list[int]:
+        """The marks of the next ``range(start, stop)``; `top` must not be -1."""
+        columns, pending, heap = self._columns, self._pending, self._heap
+        top = -heap[0]
+        start = max(top >> _SHIFT << _SHIFT, top + 1 - self._width)
+        stop = top + 1
+        if self._width < _BLOCK:
+            self._width *= 2
+        columns.order(start, stop)
+        marks = [0] * (stop - start)
+        while heap and heap[0] <= -start:
+            rev = -heapq.heappop(heap)
+            marks[rev - start] = pending.pop(rev)
+        both = zip(
+            range(stop - start - 1, -1, -1),
+            reversed(columns.p1[start:stop]),
+            reversed(columns.p2[start:stop]),
+        )
+        for place, first, second in both:
+            mark = marks[place]
+            if mark:
+                place = first - start
+                if place >= 0:
+                    if marks[place] < mark:
+                        marks[place] = mark
+                elif first >= 0 and pending.get(first, 0) < mark:
+                    if first not in pending:
+                        heapq.heappush(heap, -first)
+                    pending[first] = mark
+                if second >= 0:
+                    place = second - start
+                    if place >= 0:
+                        if marks[place] < mark:
+                            marks[place] = mark
+                    elif pending.get(second, 0) < mark:
+                        if second not in pending:
+                            heapq.heappush(heap, -second)
+                        pending[second] = mark
+        self.start, self.stop = start, stop
+        return marks
+
+
+def descending(
+    columns: columnsmod.Columns, revs: Iterable[int], low: int = 0
+) -> Iterator[int]:
+    """``revs``, which are in the index, and their ancestors from ``low`` on.
+
+    In descending order.
+    """
+    walk = Walk(columns, revs)
+    for _step in range(_STEPS):
+        if walk.top < low:
+            return
+        marks = walk.step()
+        marks.reverse()
+        part = compress(range(walk.stop - 1, walk.start - 1, -1), marks)
+        if walk.start >= low:
+            yield from part
+        else:
+            yield from (rev for rev in part if rev >= low)
+    # it looks as if all were wanted
+    rest = columns.ancestors(walk.rest())
+    for rev in reversed(rest):
+        if rev < low:
+            break
+        yield rev
+
+
+def missing(
+    columns: columnsmod.Columns,
+    known: Iterable[int],
+    wanted: Iterable[int],
+    refused: Collection[int] = (),
+) -> list[int] | None:
+    """Ancestors of ``wanted`` that are not ancestors of ``known``, ascending.
+
+    None if one of ``refused`` was met on the way.
+    """
+    walk = Walk(columns, wanted, known)
+    parts = []
+    while walk.wants_more():
+        marks = bytes(walk.step())
+        if refused:
+            for rev in compress(range(walk.start, walk.stop), marks):
+                if rev in refused:
+                    return None
+        if WANTED in marks:
+            revs = range(walk.start, walk.stop)
+            parts.append(list(compress(revs, marks.translate(_ONLY_WANTED))))
+    found: list[int] = []
+    for part in reversed(parts):
+        found += part
+    return found
+
+
+class Membership:
+    """Is a rev one of ``revs`` or of their ancestors?  Found out down to that rev."""
+
+    __slots__ = ('_walk', '_parts', 'low')
+
+    def __init__(self, columns: columnsmod.Columns, revs: Iterable[int]) -> None:
+        self._walk = Walk(columns, revs)
+        self._parts: dict[int, bytearray] = {}
+        self.low = len(columns)  # all is known from here on
+
+    def __contains__(self, rev: int) -> bool:
+        if rev < self.low:
+            self._extend(rev)
+        part = self._parts.get(rev >> _SHIFT)
+        return part is not None and part[rev & (_BLOCK - 1)] != 0
+
+    def _extend(self, rev: int) -> None:
+        walk = self._walk
+        while walk.top >= rev:
+            marks = walk.step()
+            part = self._parts.setdefault(walk.start >> _SHIFT, bytearray(_BLOCK))
+            place = walk.start & (_BLOCK - 1)
+            part[place : place + len(marks)] = bytes(marks)
+            self.low = walk.start
+        self.low = min(self.low, rev)
+
+
+def ascending(
+    columns: columnsmod.Columns,
+    revs: Iterable[int],
+    hidden: Collection[int] = (),
+    only_first: bool = False,
+) -> Iterator[int]:
+    """``revs``, which are in the index, and their descendants, ascending.
+
+    Revs in ``hidden`` are passed over, and so is what descends from them alone.
+    ``only_first`` follows first parents only.
+    """
+    seen = set(revs)
+    if not seen:
+        return
+    count = len(columns)
+    see = seen.add
+    start, width = min(seen), _WIDTH
+    while start < count:
+        stop = min((start >> _SHIFT << _SHIFT) + _BLOCK, start + width, count)
+        if width < _BLOCK:
+            width *= 2
+        columns.order(start, stop)
+        first_parents = columns.p1[start:stop]
+        second_parents = first_parents if only_first else columns.p2[start:stop]
+        for rev, first, second in zip(
+            range(start, stop), first_parents, second_parents
+        ):
+            if first in seen or second in seen or rev in seen:
+                if hidden and rev in hidden:
+                    continue
+                see(rev)
+                yield rev
+        start = stop

@@ -1,0 +1,128 @@
+# engine/walks.py: the same as Mercurial's walks, on graphs of every shape.
+# SPDX-License-Identifier: GPL-2.0-or-later
+from __future__ import annotations
+
+import itertools
+import random
+from typing import Any
+
+import pytest
+from mercurial import ancestor, dagop
+
+from hgext3rd.fastrevlog.engine import columns, index, walks
+from support import graphs
+
+SIZES = [1, 2, 5, 30, 200, 200, 1400, 3000]
+
+
+class History:
+    """A graph, its columns, and some of its revisions."""
+
+    def __init__(self, seed: int) -> None:
+        self.dice = random.Random(seed)
+        size = self.dice.choice(SIZES)
+        self.parents = graphs.graph(self.dice, size)
+        data = graphs.index_bytes(self.parents)
+        self.proxy = index.IndexProxy(graphs.parse(data))
+        self.proxy.source = index.Source(data, size)
+        made = self.proxy.columns(False)
+        assert made is not None
+        self.columns: columns.Columns = made
+
+    def some(self, most: int = 4, least: int = 0) -> list[int]:
+        size = len(self.parents)
+        return self.dice.sample(range(size), self.dice.randint(least, min(size, most)))
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_missing(seed: int) -> None:
+    history = History(seed)
+    for _ in range(5):
+        known, wanted = history.some(), history.some(least=1)
+        theirs = ancestor.incrementalmissingancestors(
+            history.parents.__getitem__, known
+        )
+        expected = theirs.missingancestors(wanted)
+        assert walks.missing(history.columns, known, wanted) == expected
+        refused = set(history.some(1, 1))
+        answer = walks.missing(history.columns, known, wanted, refused)
+        if refused & {*expected}:
+            assert answer is None
+        elif answer is not None:
+            assert answer == expected
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_descending_and_membership(seed: int) -> None:
+    history = History(seed)
+    for _ in range(3):
+        revs = history.some(least=1)
+        low = history.dice.choice([0, 0, min(revs), max(revs) // 2])
+        theirs = ancestor.lazyancestors(
+            history.parents.__getitem__, revs, stoprev=0, inclusive=True
+        )
+        expected = [rev for rev in theirs if rev >= low]
+        assert list(walks.descending(history.columns, revs, low)) == expected
+        few = itertools.islice(walks.descending(history.columns, revs), 7)
+        assert list(few) == list(itertools.islice(theirs, 7))
+        members = walks.Membership(history.columns, revs)
+        questions = [history.dice.randrange(len(history.parents)) for _ in range(50)]
+        everything = set(theirs)
+        for rev in questions:
+            assert (rev in members) == (rev in everything)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_ascending(seed: int) -> None:
+    history = History(seed)
+    size = len(history.parents)
+    for _ in range(3):
+        revs = history.some(least=1)
+        hidden = set(history.some(3)) if history.dice.random() < 0.5 else set()
+
+        def visible(start: int = 0, hidden: Any = hidden) -> Any:
+            return (rev for rev in range(start, size) if rev not in hidden)
+
+        below = dagop.descendantrevs(revs, visible, history.parents.__getitem__)
+        expected = sorted({*below, *(set(revs) - hidden)})
+        assert list(walks.ascending(history.columns, revs, hidden)) == expected
+
+
+def test_a_walk_looks_at_no_more_than_it_needs() -> None:
+    size = 20 * columns.BLOCK
+    data = graphs.index_bytes([(rev - 1, -1) for rev in range(size)])
+    proxy = index.IndexProxy(graphs.parse(data))
+    proxy.source = index.Source(data, size)
+    made = proxy.columns(True)
+    assert made is not None
+    walk = walks.descending(made, [size - 1])
+    assert next(walk) == size - 1
+    assert made.state.count(columns.ORDERED) == 1
+    assert walks.missing(made, [size - 300], [size - 1]) == list(
+        range(size - 299, size)
+    )
+    assert made.state.count(columns.ORDERED) <= 2
+    first = walks.ascending(made, [100])
+    assert next(first) == 100
+    assert made.state.count(columns.ORDERED) <= 3
+
+
+def test_damage_is_found_before_anything_is_said_of_it() -> None:
+    size = 3 * columns.BLOCK
+    parents = [(rev - 1, -1) for rev in range(size)]
+    parents[columns.BLOCK + 5] = (columns.BLOCK + 9, -1)
+    data = graphs.index_bytes(parents)
+    proxy = index.IndexProxy(graphs.parse(data))
+    made = proxy.columns(True)
+    assert made is not None
+    said = []
+    with pytest.raises(columns.Disordered) as caught:
+        said.extend(walks.descending(made, [size - 1]))
+    assert caught.value.stop == 2 * columns.BLOCK
+    with pytest.raises(columns.Disordered):
+        walks.missing(made, [], [size - 1])
+    with pytest.raises(columns.Disordered):
+        list(walks.ascending(made, [0]))
+    assert 0 in walks.Membership(made, [columns.BLOCK - 1])
+    with pytest.raises(columns.Disordered):
+        assert 0 in walks.Membership(made, [size - 1])

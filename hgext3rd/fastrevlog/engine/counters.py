@@ -6,12 +6,21 @@ from __future__ import annotations
 class Counters:
     """What happened in this process so far."""
 
-    __slots__ = ('served', 'refused', 'mishaps', 'texts', 'entries', 'groups')
+    __slots__ = (
+        'served',
+        'refused',
+        'mishaps',
+        'texts',
+        'entries',
+        'groups',
+        'nodemaps',
+    )
 
     def __init__(self) -> None:
         self.served: dict[str, int] = {'changelog': 0, 'manifest': 0, 'filelog': 0}
         self.refused: dict[str, int] = {}
         self.mishaps: dict[str, int] = {}
+        self.nodemaps: dict[str, int] = {}  # maps that did not fit, by reason
         self.texts = 0  # raw texts restored from disk by the engine
         self.entries = 0  # revisions appended by the engine
         self.groups = 0  # file logs that received a group of revisions at once

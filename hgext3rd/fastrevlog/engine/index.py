@@ -123,3 +123,9 @@ class IndexProxy:
         """Nodes (20 bytes each) of the heads, in the order of their revs."""
         cindex = self.cindex
         return [cindex[rev][7] for rev in cindex.headrevs()]
+
+    def nodemap_data_all(self) -> bytes:
+        """The data of a node map of the whole index."""
+        from .nodemap import persist
+
+        return persist.whole(self.cindex)

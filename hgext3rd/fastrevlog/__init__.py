@@ -71,7 +71,7 @@ import os
 import sys
 from typing import Any
 
-from mercurial import error, extensions, exthelper, hg
+from mercurial import error, extensions, exthelper, hg, scmutil
 
 from . import fallback, metadata, settings
 
@@ -116,6 +116,45 @@ def _extsetup(ui: Any) -> None:
         return
 
 
+@eh.wrapfunction(scmutil, 'readrequires')
+def _readrequires(orig: Any, *args: Any, **kwargs: Any) -> Any:
+    """A repository is being opened: does it have a node map?
+
+    Whether it opens then is decided before anything of ours is in place.
+    """
+    requirements = orig(*args, **kwargs)
+    if b'persistent-nodemap' in requirements:
+        _hook_slow_path()
+    return requirements
+
+
+def _hook_slow_path() -> None:
+    try:
+        from .compat import slowpath
+
+        slowpath.hook(_serves)
+    except Exception:
+        # then such repositories open as they do without us
+        return
+
+
+def _serves(ui: Any) -> bool:
+    """Is everything in place to serve repositories with this configuration?"""
+    if not ui.configbool(settings.SECTION, b'enabled'):
+        return False
+    if fallback.standing.aside is not None:
+        return False
+    try:
+        from . import install
+
+        return not isinstance(install.install(ui), str)
+    except error.Error:
+        raise
+    except Exception:
+        # for reposetup to find out, and to say
+        return False
+
+
 def _report(ui: Any, at_exit: bool = False) -> None:
     report = ui.configpath(settings.SECTION, b'report')
     if report:
@@ -144,6 +183,7 @@ def _reposetup(ui: Any, repo: Any) -> None:
         if isinstance(install.install(ui), str):
             return
         install.attach(ui, repo)
+        _hook_slow_path()  # a clone or an upgrade may add a node map
         _report(ui)
         leaving.without_last_collection()
         if _verify not in extensions.getwrapperchain(hg, 'verify'):

@@ -14,6 +14,8 @@ one (``hg version``) do not load the storage layer for our sake.
 - ``revlog.ancestors``, ``findmissingrevs``, ``headrevs`` and what revsets walk: see
   :mod:`.outer.ancestors`, :mod:`.outer.missing`, :mod:`.outer.generations`.
 - ``localrepository.hook``: see :mod:`.checkout`, :mod:`.operations.exchange`.
+- ``revlog.clearcaches``, ``nodemap.persist_nodemap``: see :mod:`.outer.nodemap`;
+  put in place with the first node map.
 - ``context.basectx.diff``: see :mod:`.diffing`.
 - ``scmutil.parsers``: the node tree in ``shortesthexnodeidprefix`` is made from
   the C index, which it recognises by type.
@@ -362,6 +364,8 @@ def _make_load_inner(orig: Any, generation: detect.HgApi) -> Any:
             kind == KIND_FILELOG,
             _diff_function(kind),
         )
+        if rl._nodemap_file is not None:
+            _serve_nodemap(rl, inner)
         rl.index = inner.index
         parents.give_source(rl)
         counters.served[KIND_NAMES.get(kind, 'filelog')] += 1
@@ -382,6 +386,17 @@ def _make_load_inner(orig: Any, generation: detect.HgApi) -> Any:
         orig(self, index, chunk_cache)
 
     return _load_inner
+
+
+def _serve_nodemap(rl: Any, inner: Any) -> None:
+    """Few repositories have a node map: what it needs is hooked in when one is seen."""
+    from .outer import nodemap
+
+    for hook in nodemap.hooks():
+        holder, name, _theirs, ours = hook
+        state.replaced.append(hook)
+        setattr(holder, name, ours)
+    nodemap.serve(rl, inner)
 
 
 def _diff_function(kind: int) -> Any:

@@ -58,6 +58,8 @@ class MappedIndexProxy(indexmod.IndexProxy):
         self._reader = reader
         length = len(cindex)
         self._tree = tree = treemod.NodeTree(reader.pread, docket, cindex)
+        if self.why_not == ASKED_OFTEN:
+            return  # the C tree is there by now
         if length < self.small_index:
             self._use_c(SMALL)
         elif length - 1 - docket.tip_rev > length * MAX_BEHIND:

@@ -60,7 +60,7 @@ class IndexProxy:
         self.source = NO_SOURCE
 
     @classmethod
-    def bound(cls, cindex: Any) -> IndexProxy:
+    def bound(cls, cindex: Any) -> Any:
         """A proxy whose special methods are those of ``cindex`` themselves.
 
         They are looked up on the class, so this makes a class for one object: a

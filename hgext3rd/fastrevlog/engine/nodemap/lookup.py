@@ -128,9 +128,12 @@ class Lookup:
             raise KeyError(prefix)
         if matches:
             return matches.pop()
-        if self._seen <= CONFIRM_PREFIX_BELOW:
-            if self._cindex.partialmatch(prefix.hex().encode()[:digits]) is not None:
-                raise Misfit('data: revision missing')
+        asked = prefix.hex().encode()[:digits]
+        if (
+            self._seen <= CONFIRM_PREFIX_BELOW
+            and self._cindex.partialmatch(asked) is not None
+        ):
+            raise Misfit('data: revision missing')
         return None
 
     def shortest(self, node: bytes) -> int | None:

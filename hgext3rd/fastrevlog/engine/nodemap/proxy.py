@@ -24,11 +24,15 @@ NODE_SIZE = 20  # bytes
 ASKED_OFTEN = 'C tree: asked often'
 SMALL = 'C tree: the index is small'
 
-# An index with fewer revisions is looked up by the C index: see docs/formats.md.
-SMALL_INDEX = 30_000
-# Look-ups by the tree on disk, for each 1,000 revisions, before the C tree is built.
+# An index with fewer revisions is looked up by the C index. First look-up, in a fresh
+# process: 0.2 ms by a map; by C for a prefix 0.35 ms at 10,000 revisions and 1 ms at
+# 30,000, for a node 0.04 and 0.08 ms.
+SMALL_INDEX = 20_000
+# Look-ups by a map, for each 1,000 revisions, before the C tree is built. A look-up
+# takes 4.5, 6.4 and 7.5 us at 100,000, a million and five million revisions, building
+# the C tree 10, 165 and 1,090 ms: an eighth of that is spent at most in vain.
 LOOKUPS_PER_1000 = 3
-# Revisions that a map may lack; more are as dear to take in as to build a C tree.
+# Revisions that a map may lack, as a part of all: taking them in costs 0.3 us each.
 MAX_BEHIND = 1 / 16
 
 
@@ -39,6 +43,7 @@ class MappedIndexProxy(indexmod.IndexProxy):
     why_not: str | None = None
     docket: docketmod.Docket | None = None
     small_index = SMALL_INDEX
+    max_behind = MAX_BEHIND
 
     def __init__(self, cindex: Any) -> None:
         super().__init__(cindex)
@@ -62,7 +67,7 @@ class MappedIndexProxy(indexmod.IndexProxy):
             return  # the C tree is there by now
         if length < self.small_index:
             self._use_c(SMALL)
-        elif length - 1 - docket.tip_rev > length * MAX_BEHIND:
+        elif length - 1 - docket.tip_rev > length * self.max_behind:
             self._use_c('C tree: the map is far behind')
         else:
             limit = length * LOOKUPS_PER_1000 // 1000
@@ -70,7 +75,7 @@ class MappedIndexProxy(indexmod.IndexProxy):
             self.why_not = None
             for name in _LOOKUPS:
                 self.__dict__.pop(name, None)
-            type(self).__contains__ = _contains  # type: ignore[method-assign]
+            _set_contains(type(self), _by_map)
 
     def detach(self, why: str) -> None:
         """There is no map that fits, for the reason ``why``."""
@@ -86,7 +91,7 @@ class MappedIndexProxy(indexmod.IndexProxy):
             attributes[name] = getattr(cindex, name)
         cls = type(self)
         if cls is not MappedIndexProxy:
-            cls.__contains__ = cindex.__contains__  # type: ignore[method-assign]
+            _set_contains(cls, cindex.__contains__)
 
     def _leave(self, exc: Exception) -> None:
         """After ``exc``, go on with the C index."""
@@ -117,8 +122,7 @@ class MappedIndexProxy(indexmod.IndexProxy):
         """The revision of ``node``; raises ``RevlogError`` if it is unknown."""
         rev = self.get_rev(node)
         if rev is None:
-            # as the C index words it; callers do not look
-            raise errors.RevlogError('RevlogError')
+            raise _no_answer()
         return rev
 
     def has_node(self, node: Any) -> bool:
@@ -140,7 +144,7 @@ class MappedIndexProxy(indexmod.IndexProxy):
                 answer: bytes | None = self._lookup.partial(filled, len(prefix))
                 return answer
             except KeyError:
-                raise errors.RevlogError('RevlogError') from None
+                raise _no_answer() from None
             except binascii.Error:
                 return None
             except (lookupmod.AskedOften, docketmod.Misfit, OSError) as exc:
@@ -157,12 +161,17 @@ class MappedIndexProxy(indexmod.IndexProxy):
             try:
                 digits: int | None = self._lookup.shortest(node)
                 if digits is None:
-                    raise errors.RevlogError('RevlogError')
+                    raise _no_answer()
                 return digits
             except (lookupmod.AskedOften, docketmod.Misfit, OSError) as exc:
                 self._leave(exc)
         known: int = self.cindex.shortest(node)
         return known
+
+    def __contains__(self, item: Any) -> bool:
+        if type(item) is int:
+            return -1 <= item < len(self.cindex)
+        return self.has_node(item)
 
     def __delitem__(self, revs: Any) -> None:
         super().__delitem__(revs)
@@ -201,13 +210,17 @@ class MappedIndexProxy(indexmod.IndexProxy):
         return len(self.cindex) - 1 - self.docket.tip_rev
 
 
-def _contains(self: MappedIndexProxy, item: Any) -> bool:
-    if type(item) is int:
-        return -1 <= item < len(self.cindex)
-    return self.has_node(item)
+# the special method as it stands in the class, for classes of one object
+_by_map = MappedIndexProxy.__contains__
 
 
-MappedIndexProxy.__contains__ = _contains  # type: ignore[method-assign]
+def _set_contains(cls: Any, function: Any) -> None:
+    cls.__contains__ = function
+
+
+def _no_answer() -> errors.RevlogError:
+    """Unknown, or ambiguous; as with the C index, callers look at the class alone."""
+    return errors.RevlogError(b'RevlogError')
 
 
 def count(reason: str) -> None:

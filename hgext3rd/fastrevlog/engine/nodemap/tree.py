@@ -165,7 +165,7 @@ class NodeTree:
         raise Misfit('data: too deep')
 
     def expect_at(self, slots: tuple[int, ...], node: bytes, depth: int) -> None:
-        """Raise ``Misfit`` unless a block is where ``depth`` digits of ``node`` lead."""
+        """Raise ``Misfit`` unless ``depth`` digits of ``node`` lead to a block."""
         if depth == 0:
             return
         if slots.count(NOTHING) > 14 and max(slots) < 0:

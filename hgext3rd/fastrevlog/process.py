@@ -72,6 +72,8 @@ def write_report(path: bytes, args: list[bytes]) -> None:
     }
     if counters.mishaps:
         line['mishaps'] = counters.mishaps
+    if counters.nodemaps:
+        line['nodemaps'] = counters.nodemaps
     data = json.dumps(line).encode('ascii') + b'\n'
     try:
         fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)

@@ -174,6 +174,21 @@ def _show_repository(fm: Any, repo: Any) -> None:
     fm.write(b'changesets', b'  %s%%d\n' % _padded(b'changesets'), changesets)
     requirements = fm.formatlist(sorted(repo.requirements), b'requirement')
     fm.write(b'requirements', b'  %s%%s\n' % _padded(b'requirements'), requirements)
+    _show_node_maps(fm, surveymod.node_maps(repo))
+
+
+def _show_node_maps(fm: Any, maps: list[surveymod.NodeMap]) -> None:
+    if maps:
+        fm.plain(_(b'node maps on disk:\n'))
+    with fm.nested(b'nodemaps') as nested:
+        for found in maps:
+            nested.startitem()
+            nested.data(**found._asdict())
+            words = _(b'in use') if found.why_not is None else found.why_not
+            nested.plain(
+                _(b'  %s%s; %d revisions, %d behind\n')
+                % (_padded(found.kind), words, found.revisions, found.behind)
+            )
 
 
 _WORK_WORDS = {

@@ -278,3 +278,33 @@ def _cores() -> str:
     from ..workers import cpus
 
     return '%d of %d' % (cpus.usable_cores(), os.cpu_count() or 1)
+
+
+class NodeMap(NamedTuple):
+    """The node map of one revlog: revisions in it, not in it, why it is not asked."""
+
+    kind: bytes
+    revisions: int
+    behind: int
+    why_not: bytes | None
+
+
+def node_maps(repo: Any) -> list[NodeMap]:
+    """How the node maps of changelog and manifest stand; none if there are none."""
+    if b'persistent-nodemap' not in repo.requirements:
+        return []
+    unfiltered = repo.unfiltered()
+    manifest = unfiltered.manifestlog.getstorage(b'')
+    found = []
+    for kind, rl in (
+        (b'changelog', unfiltered.changelog),
+        (b'manifest', getattr(manifest, '_revlog', manifest)),
+    ):
+        index = rl.index
+        length = len(index)
+        if hasattr(type(index), 'why_not'):
+            why = index.why_not and index.why_not.encode('utf-8', 'replace')
+            found.append(NodeMap(kind, length - index.behind, index.behind, why))
+        else:
+            found.append(NodeMap(kind, 0, length, b'fastrevlog does not serve it'))
+    return found

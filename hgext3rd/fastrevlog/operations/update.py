@@ -140,8 +140,17 @@ def _auditor(wvfs: Any) -> Callable[[bytes], None]:
     cached = pathutil.pathauditor(
         wvfs.base, theirs.callback, realfs=theirs._realfs, cached=True
     )
+    folders = vfs.FolderAudit(wvfs.base)
+    known = folders.known
+    is_plain_name = vfs.is_plain_name
 
     def audit(path: bytes) -> None:
+        cut = path.rfind(b'/') + 1
+        folder = path[:cut]
+        name = path[cut:]
+        plain = name and is_plain_name(name)
+        if plain and (folder in known or folders.is_plain(folder)):
+            return
         why = util.checkosfilename(path)
         if why:
             raise error.Abort(b'%s: %r' % (why, path))

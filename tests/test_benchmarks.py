@@ -16,6 +16,8 @@ import pytest
 from benchmarks import command_rows, corpus, processes, results, setups, worker
 
 ROOT = Path(__file__).resolve().parent.parent
+# one process makes the corpus, and needs it alone
+pytestmark = pytest.mark.xdist_group("benchmarks")
 SMALL = ["changelog=30", "manifest=30", "filelog=30", "lookups=50", "index=100"]
 
 
@@ -98,6 +100,7 @@ def test_micro(hg: str, repo: Path) -> None:
     assert "| manifest-random |" in markdown.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_micro_notices_that_nothing_was_served(hg: str, repo: Path) -> None:
     both = [f"stock={hg}", pretender(hg, repo.parent)]
     options = ("--rounds", "1", "--rows", "manifest-random,index-len")
@@ -107,14 +110,24 @@ def test_micro_notices_that_nothing_was_served(hg: str, repo: Path) -> None:
     assert "in fake, revlogs were served by" in done.stdout
 
 
-def test_commands(hg: str, repo: Path) -> None:
-    rows = ["start-up", "log-p-newest", "archive", "update", "bundle", "unbundle"]
+ROWS = ["start-up", "log-p-newest", "archive", "update", "bundle", "unbundle"]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["start-up", "log-p-newest", "unbundle"],
+        pytest.param(ROWS, marks=pytest.mark.slow),
+    ],
+    ids=["some", "all"],
+)
+def test_commands(hg: str, repo: Path, rows: list[str]) -> None:
     options = ("--rounds", "1", "--rows", ",".join(rows))
     done, result = bench("commands", repo, rivals(hg), *options)
     assert (done.returncode, result["problems"]) == (0, []), done.stdout
     check_shape(result, rows, ["stock", "fast"])
-    assert [row["proven"] for row in result["rows"]] == [None] + [True] * 5
-    log, unbundle = (result["rows"][n]["results"] for n in (1, 5))
+    assert [row["proven"] for row in result["rows"]] == [None] + [True] * len(rows[1:])
+    log, unbundle = (result["rows"][n]["results"] for n in (1, -1))
     assert log["fast"]["proof"]["served"]["filelog"] > 0
     assert log["fast"]["proof"]["texts"] > 0
     assert log["stock"]["proof"] is None
@@ -123,6 +136,7 @@ def test_commands(hg: str, repo: Path) -> None:
         assert log["fast"]["peak"] > 1 << 20
 
 
+@pytest.mark.slow
 def test_commands_notices_that_nothing_was_served(hg: str, repo: Path) -> None:
     both = [f"stock={hg}", pretender(hg, repo.parent)]
     options = ("--rounds", "1", "--rows", "log-tip")
@@ -132,6 +146,7 @@ def test_commands_notices_that_nothing_was_served(hg: str, repo: Path) -> None:
     assert "no proof of service" in done.stdout
 
 
+@pytest.mark.slow
 def test_commands_notices_other_output(hg: str, repo: Path) -> None:
     both = [f"stock={hg}", f"talkative={hg},ui.verbose=yes"]
     options = ("--rounds", "1", "--rows", "log-tip,update")
@@ -142,6 +157,7 @@ def test_commands_notices_other_output(hg: str, repo: Path) -> None:
     assert "log-tip: talkative prints or exits otherwise than stock" in done.stdout
 
 
+@pytest.mark.slow
 def test_hotspots(hg: str, repo: Path) -> None:
     line = [sys.executable, "-m", "benchmarks.hotspots", "-R", str(repo), "--setup"]
     line += [rivals(hg)[1], "--limit", "200"]
@@ -157,6 +173,7 @@ def store(repo: Path) -> str:
     return processes.digest_tree(str(repo / ".hg" / "store"), leave_out=("undo*",))
 
 
+@pytest.mark.slow
 def test_corpus_is_the_same_each_time(hg: str, repo: Path, tmp_path: Path) -> None:
     make(hg, tmp_path / "again", compression="mixed")
     make(hg, tmp_path / "zlib", compression="zlib")

@@ -21,6 +21,8 @@ import time
 from collections.abc import Generator
 from typing import Callable
 
+import hypothesis
+import hypothesis.core
 import pluggy
 import pytest
 
@@ -32,6 +34,14 @@ EXTENSION = PROJECT / "hgext3rd" / "fastrevlog"
 Hg = Callable[..., "subprocess.CompletedProcess[bytes]"]
 SEED = os.environ.get("FASTREVLOG_TEST_SEED")
 UNTIL = os.environ.get("FASTREVLOG_TEST_UNTIL")
+
+
+def pytest_configure() -> None:
+    """Made-up input is the same each time, or what the seed leads to."""
+    hypothesis.settings.register_profile("fastrevlog", derandomize=not SEED)
+    hypothesis.settings.load_profile("fastrevlog")
+    if SEED:
+        hypothesis.core.global_force_seed = int(SEED)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -46,7 +46,8 @@ def describe(total: dict[str, Any]) -> str:
     )
     rows.append(f"revlogs refused: {sum(refused.values())}")
     rows += [f"    {n} {reason}" for reason, n in refused.items()]
-    rows += [f"MISHAPS: {n} {what}" for what, n in counts.get("mishaps", {}).items()]
+    errors = counts.get("internal_errors", {})
+    rows += [f"INTERNAL ERROR, {n} times: {what}" for what, n in errors.items()]
     if counts["garbled"]:
         rows.append(f"report lines that could not be read: {counts['garbled']}")
     if len(total["code"]) > 1:

@@ -24,6 +24,7 @@ from mercurial.revlogutils import constants
 from mercurial.utils import storageutil
 
 from hgext3rd.fastrevlog import settings as settingsmod
+from hgext3rd.fastrevlog import stores
 from hgext3rd.fastrevlog.compat import detect
 from hgext3rd.fastrevlog.engine import inner as innermod
 from hgext3rd.fastrevlog.engine import vfs as enginevfs
@@ -49,6 +50,11 @@ Stored = tuple[bytes, int, int]  # text, first parent, second parent (revs)
 
 def generation() -> detect.HgApi:
     """The surface that fits this Mercurial; patches nothing."""
+    from hgext3rd.fastrevlog import install
+
+    here = install.installation()
+    if here.active and here.api is not None:
+        return here.api
     found = detect.detect(revlog)
     assert isinstance(found, detect.HgApi), found
     return found
@@ -82,6 +88,12 @@ def opener(
         made.options[b"generaldelta"] = True
         if delta_info:
             made.options[b"delta-info-flags"] = True
+    return of_a_repository(made)
+
+
+def of_a_repository(made: Any, **settings: Any) -> Any:
+    """The opener ``made``, as if a repository with these settings had it."""
+    stores.of(made).configure(settingsmod.Settings(**settings), uimod.ui())
     return made
 
 
@@ -94,7 +106,7 @@ def store_opener(folder: Any, encoding: str = "dotencode") -> Any:
     folder = folder if isinstance(folder, bytes) else os.fsencode(folder)
     made = store.fncachestore(folder, vfsmod.vfs, how).vfs
     made.options = opener(folder).options
-    return made
+    return of_a_repository(made)
 
 
 def stock(
@@ -111,8 +123,9 @@ def inner_of(rl: Any, direct: bool = True, share_texts: bool = False) -> Any:
     window = None
     if rl._inline and len(rl):
         window = (0, rl.opener.read(rl._indexfile))
+    store = stores.of(rl.opener)
     return generation().inner(
-        enginevfs.StoreVFS(rl.opener, direct),
+        enginevfs.StoreVFS(rl.opener, direct, store.share, store.hash_policy),
         getattr(rl.index, "cindex", rl.index),
         rl._indexfile,
         rl._datafile,
@@ -328,16 +341,14 @@ def installed(**config: str) -> Iterator[Any]:
     for name, value in config.items():
         section, name = name.split("__")
         ui.setconfig(section.encode(), name.replace("_", "-").encode(), value.encode())
-    before = install.state.generation
+    before = install.installation().active
     found = install.install(ui)
     assert isinstance(found, detect.HgApi), found
     try:
         yield ui
     finally:
-        if before is None:
-            for holder, name, theirs, _ours in install.state.replaced:
-                setattr(holder, name, theirs)
-            install.state.generation = None
+        if not before:
+            install.remove()
 
 
 assert issubclass(generation().inner, innermod.InnerRevlog)

@@ -17,7 +17,7 @@ class Counts:
 
     ``processes`` is the number of report lines, ``served`` maps a kind of
     revlog to how many were served, ``refused`` a reason to how many were
-    handed back to Mercurial, ``mishaps`` what went wrong inside fastrevlog to
+    handed back to Mercurial, ``internal_errors`` what went wrong inside fastrevlog to
     how often, ``texts`` counts restored texts, ``entries``
     appended revisions, ``groups`` file logs that received a group the short way,
     ``garbled`` lines that were no JSON.
@@ -30,7 +30,7 @@ class Counts:
     refused: collections.Counter[str] = dataclasses.field(
         default_factory=collections.Counter
     )
-    mishaps: collections.Counter[str] = dataclasses.field(
+    internal_errors: collections.Counter[str] = dataclasses.field(
         default_factory=collections.Counter
     )
     texts: int = 0
@@ -43,7 +43,7 @@ class Counts:
         self.processes += line.get("processes", 1)
         self.served.update(line.get("served", {}))
         self.refused.update(line.get("refused", {}))
-        self.mishaps.update(line.get("mishaps", {}))
+        self.internal_errors.update(line.get("internal_errors", {}))
         self.texts += line.get("texts", 0)
         self.entries += line.get("entries", 0)
         self.groups += line.get("groups", 0)
@@ -55,7 +55,7 @@ class Counts:
             "processes": self.processes,
             "served": dict(self.served.most_common()),
             "refused": dict(self.refused.most_common()),
-            "mishaps": dict(self.mishaps.most_common()),
+            "internal_errors": dict(self.internal_errors.most_common()),
             "texts": self.texts,
             "entries": self.entries,
             "groups": self.groups,

@@ -20,13 +20,15 @@ Is it on, and for what?
     file logs           5 of 5
   settings:
     enabled             yes
-    over-rust           no
     cache-memory        67108864  (by usage.resources.memory)
     check               fast
-    verify-workers      0
+    workers             0
+    over-rust           no
     report              $TESTTMP/report.jsonl  (*:*) (glob)
   caches of this process:
-    * of 64.0 MB used, * hits, * misses, * evicted (glob)
+    * of 64.0 MB used, * entries evicted (glob)
+    texts: * from a cache, * restored (glob)
+    chunks: * from a cache, * read (glob)
   versions:
     mercurial           7.* (glob)
     mercurial-api       7.* (glob)
@@ -59,7 +61,7 @@ Templates and JSON
   $ hg debug::fastrevlog -T '{if(on, "on")}: {kinds % "{kind} {served}/{opened}, "}{refused % "{reason}"}\n'
   on: changelog 1/1, manifest 1/1, filelog 5/5, 
   $ hg debug::fastrevlog -T '{settings % "{name}={value} "}\n'
-  enabled=yes over-rust=no cache-memory=67108864 check=fast verify-workers=0 report=$TESTTMP/report.jsonl 
+  enabled=yes cache-memory=67108864 check=fast workers=0 over-rust=no report=$TESTTMP/report.jsonl 
   $ hg debug::fastrevlog -T json > ../status.json
   $ cat > ../show.py <<NEXT
   > import json, sys
@@ -79,17 +81,17 @@ Templates and JSON
   cache_limit 67108864
   requirements ["dotencode", *] (glob)
   $ "$PYTHON" ../show.py < ../status.json | tr -d '\n'; echo
-  cache_evicted cache_hits cache_limit cache_misses cache_used changesets cores encoding entries extensions kinds mercurial mercurial_api mercurial_modules mercurial_rust mishaps next on platform python reason refused requirements settings sha1 texts version zlib zstandard_package zstd 
+  cache_evicted cache_limit cache_used changesets chunk_hits chunks cores encoding entries extensions internal_errors kinds mercurial mercurial_api mercurial_modules mercurial_rust next on platform python reason refused requirements settings sha1 text_hits texts version zlib zstandard_package zstd 
 
 Settings show in what is shown
 
   $ hg debug::fastrevlog --config fastrevlog.cache-memory='1 MB' --config fastrevlog.check=collision-detection | grep -A 5 settings:
   settings:
     enabled             yes
-    over-rust           no
     cache-memory        1048576  (--config)
     check               collision-detection  (--config)
-    verify-workers      0
+    workers             0
+    over-rust           no
   $ hg debug::fastrevlog --config usage.resources.memory=low | grep cache-memory
     cache-memory        16777216  (by usage.resources.memory)
 

@@ -6,8 +6,8 @@ Trouble inside fastrevlog while reading costs the user time, and nothing else
   > trouble = $TESTDIR/trouble.py
   > strip =
   > NEXT
-  $ mishaps() {
-  >   grep -q '"mishaps"' "$TESTTMP/report.jsonl" && echo 'there were mishaps'
+  $ internal_errors() {
+  >   grep -q '"internal_errors"' "$TESTTMP/report.jsonl" && echo 'there were internal errors'
   >   served
   > }
 
@@ -28,8 +28,8 @@ One file log cannot be restored: Mercurial reads it, and the user is told once
   warning: fastrevlog failed to read data/a.i (TypeError: oh no); Mercurial's own code reads it instead
   (what you get is right; please report this with the output of 'hg debug::fastrevlog': *) (glob)
   $ cmp ../expected ../got
-  $ mishaps
-  there were mishaps
+  $ internal_errors
+  there were internal errors
   served: changelog, filelog, manifest
   $ hg log -p --git > ../got --traceback 2>&1
   $ grep '^[A-Z][A-Za-z]*Error' ../got
@@ -63,8 +63,8 @@ Nothing at all can be restored. Writing needs to read what was just written.
   warning: fastrevlog failed to read 00manifest.i (KeyError: 'oh\nno'); Mercurial's own code reads it instead
   warning: fastrevlog failed to read data/a.i (KeyError: 'oh\nno'); Mercurial's own code reads it instead
   warning: fastrevlog failed to read data/b.i (KeyError: 'oh\nno'); Mercurial's own code reads it instead
-  $ mishaps
-  there were mishaps
+  $ internal_errors
+  there were internal errors
   served: changelog, filelog, manifest
   $ unset TROUBLE
   $ (work other | sed 's/other/REPO/' > expected)
@@ -83,17 +83,17 @@ Revlogs cannot even be opened
   warning: fastrevlog failed to read 00changelog.i (ZeroDivisionError: oh no); Mercurial's own code reads it instead
   (what you get is right; please report this with the output of 'hg debug::fastrevlog': *) (glob)
   $ cmp ../expected ../got
-  $ mishaps
-  there were mishaps
+  $ internal_errors
+  there were internal errors
   served: nothing
-  refused: mishap
+  refused: internal error
   $ export TROUBLE='outer.opening Template.open AttributeError'
   $ hg log -p --git > ../got
   warning: fastrevlog failed to read data/?.i (AttributeError: oh no); Mercurial's own code reads it instead (glob)
   (what you get is right; please report this with the output of 'hg debug::fastrevlog': *) (glob)
   $ cmp ../expected ../got
-  $ mishaps
-  there were mishaps
+  $ internal_errors
+  there were internal errors
   served: changelog, filelog, manifest
 
 A damaged repository, a full memory and an impatient user are no trouble of ours
@@ -111,7 +111,7 @@ A damaged repository, a full memory and an impatient user are no trouble of ours
   $ hg cat a
   interrupted!
   [255]
-  $ mishaps
+  $ internal_errors
   served: changelog, filelog, manifest
 
 Damage is an error, also where Mercurial's own code trips over it

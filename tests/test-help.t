@@ -5,7 +5,7 @@ Help says what it does, what it refuses, and every setting with its default
   fastrevlog extension - reading history made faster, for plain installations of
   Mercurial
   $ hg help -e fastrevlog > help
-  $ for setting in enabled cache-memory check verify-workers over-rust report; do
+  $ for setting in enabled cache-memory check workers over-rust report; do
   >   grep -A 12 "^\"$setting\"" help | grep -m 1 -o 'default: [^)]*'
   > done
   default: yes
@@ -45,7 +45,7 @@ Every setting that is registered is in the help, and the other way round
   enabled
   over-rust
   report
-  verify-workers
+  workers
 
 The commands
 

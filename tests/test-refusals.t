@@ -59,10 +59,11 @@ Two repositories seen as one
 
   $ hg -R union:half+plain log -T '{rev} {desc}\n' -p > union.log
   $ served
-  served: changelog, filelog, manifest
+  served: filelog, manifest
   refused: class: mercurial.unionrepo.unionchangelog
   refused: class: mercurial.unionrepo.unionmanifest
   refused: class: mercurial.unionrepo.unionrevlog
+  refused: store: no repository was set up for it
 
 What they say is what the ordinary repository says
 

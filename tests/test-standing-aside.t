@@ -77,12 +77,11 @@ Functions with other arguments, or an inner revlog that can do more
   fastrevlog: stands aside: unknown Mercurial: _InnerRevlog.something_new
   fastrevlog * is off, because it stands aside: unknown Mercurial: _InnerRevlog.something_new (glob)
 
-What we need while we put ourselves in place is missing
+Something that we replace is missing: the rest is served
 
   $ try no parsers
-  served: nothing
-  fastrevlog: stands aside: AttributeError: module 'mercurial.scmutil' has no attribute 'parsers'
-  fastrevlog * is off, because it stands aside: AttributeError: module 'mercurial.scmutil' has no attribute 'parsers' (glob)
+  served: changelog, filelog, manifest
+  fastrevlog * is on for this repository (glob)
 
 Modules of ours that cannot be imported, because of what they import
 

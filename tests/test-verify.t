@@ -35,7 +35,7 @@ Unless they are asked for
 
   $ cat >> "$HGRCPATH" <<NEXT
   > [fastrevlog]
-  > verify-workers = 3
+  > workers = 3
   > NEXT
   $ hg verify
   checking changesets
@@ -84,8 +84,8 @@ Mercurial's setting for worker processes is respected, and so is the off switch
   1 process(es)
   served: nothing
 
-  $ hg verify --config fastrevlog.verify-workers=-2
-  config error: fastrevlog.verify-workers is -2, expected 0 or more
+  $ hg verify --config fastrevlog.workers=-2
+  config error: fastrevlog.workers is -2, expected 0 or more
   [30]
 
 Damage of several kinds

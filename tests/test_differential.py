@@ -38,7 +38,7 @@ def check_service(known: scenarios.Scenario, report: Report) -> None:
         assert not report.lines
         return
     assert report.lines, "no report: the extension was not there"
-    assert not report.mishaps, "fastrevlog failed, and Mercurial's code took over"
+    assert not report.internal_errors, "fastrevlog failed, Mercurial's code took over"
     missing = known.kinds - {kind for kind, count in report.served.items() if count}
     assert not missing, f"not served: {sorted(missing)}; refused {dict(report.refused)}"
     if known.kinds:

@@ -11,8 +11,7 @@ import pytest
 from mercurial import bundlerepo, changelog, revlog, store
 from mercurial import vfs as vfsmod
 
-from hgext3rd.fastrevlog import eligibility, process, settings
-from hgext3rd.fastrevlog.engine import vfs as enginevfs
+from hgext3rd.fastrevlog import eligibility, process, settings, stores, unchanged
 
 # does every vfs name its path encoding?  (7.2)
 NAMED = hasattr(vfsmod.abstractvfs, "filter_name")
@@ -27,12 +26,7 @@ def folder(tmp_path: pathlib.Path) -> pathlib.Path:
 
 def judged(opener: Any) -> Any:
     """The refusal, or "served"."""
-    answer = eligibility.storage_of(opener)
-    if isinstance(answer, str):
-        return answer
-    assert isinstance(answer, enginevfs.StoreVFS)
-    assert answer.opener is opener
-    return "served"
+    return eligibility.refusal(opener) or "served"
 
 
 # openers
@@ -101,17 +95,6 @@ def test_what_is_no_vfs_at_all() -> None:
     assert judged(b"opener") == "vfs: bytes"
 
 
-def test_the_answer_is_kept_until_it_is_forgotten(folder: pathlib.Path) -> None:
-    opener = enginelab.store_opener(folder)
-    answer = eligibility.storage_of(opener)
-    opener.rust_compatible = False
-    assert eligibility.storage_of(opener) is answer
-    eligibility.forget(opener)
-    assert "no native access" in judged(opener)
-    eligibility.forget(opener)
-    eligibility.forget(opener)
-
-
 # revlogs
 
 
@@ -121,7 +104,7 @@ def opener(folder: pathlib.Path) -> Any:
 
 
 def refusal(rl: Any) -> str | None:
-    return eligibility.revlog_refusal(rl, {})
+    return eligibility.revlog_refusal(rl)
 
 
 @pytest.mark.parametrize("may_inline", [True, False])
@@ -165,7 +148,7 @@ class CustomChangelog(changelog.changelog):
 
 
 def test_classes() -> None:
-    plain = eligibility.is_plain_class
+    plain = unchanged.is_plain_revlog_class
     assert plain(revlog.revlog)
     assert plain(changelog.changelog)
     for custom in (
@@ -186,17 +169,13 @@ def test_the_class_of_a_filtered_changelog_is_plain() -> None:
         (repoview.filteredchangelogmixin, changelog.changelog),
         {"__module__": "mercurial.repoview"},
     )
-    assert eligibility.is_plain_class(filtered)
+    assert unchanged.is_plain_revlog_class(filtered)
 
 
-def test_a_class_is_named_in_the_refusal_and_asked_once(opener: Any) -> None:
+def test_a_class_is_named_in_the_refusal(opener: Any) -> None:
     rl = enginelab.stock(opener)
     rl.__class__ = Custom
-    known: dict[type, bool] = {}
-    for _again in range(2):
-        reason = eligibility.revlog_refusal(rl, known)
-        assert reason == "class: %s.Custom" % __name__
-    assert known == {Custom: False}
+    assert refusal(rl) == "class: %s.Custom" % __name__
 
 
 # all together, as the hooks ask
@@ -204,7 +183,7 @@ def test_a_class_is_named_in_the_refusal_and_asked_once(opener: Any) -> None:
 
 @pytest.fixture
 def refused() -> Any:
-    from hgext3rd.fastrevlog import install
+    from hgext3rd.fastrevlog.outer import opening
 
     with enginelab.installed():
         before = dict(process.counters.refused)
@@ -213,36 +192,36 @@ def refused() -> Any:
             now = process.counters.refused
             return [name for name in now if now[name] != before.get(name, 0)]
 
-        yield install, since
+        yield opening, since
 
 
 def test_a_served_revlog_is_refused_nothing(opener: Any, refused: Any) -> None:
-    install, since = refused
+    opening, since = refused
     rl = enginelab.stock(opener)
     assert rl._inner.is_fastrevlog
-    assert install.refusal(rl, rl.index.cindex) is None
+    assert opening.refusal(rl, rl.index.cindex) is None
     assert since() == []
 
 
 def test_switched_off(opener: Any, refused: Any) -> None:
     _hooks, since = refused
-    opener.__dict__[settings.ATTRIBUTE] = settings.OFF
+    stores.of(opener).configure(settings.OFF, None)
     rl = enginelab.stock(opener)
     assert type(rl._inner) is revlog._InnerRevlog
     assert since() == ["setting: fastrevlog.enabled"]
 
 
 def test_rust(opener: Any, refused: Any) -> None:
-    install, _since = refused
+    opening, _since = refused
     rl = enginelab.stock(opener)
     rl.uses_rust = True
-    assert install.refusal(rl, rl.index.cindex).startswith("rust: ")
+    assert opening.refusal(rl, rl.index.cindex).startswith("rust: ")
 
 
 def test_an_index_that_is_not_cs(opener: Any, refused: Any) -> None:
-    install, _since = refused
+    opening, _since = refused
     rl = enginelab.stock(opener)
-    assert install.refusal(rl, object()) == "index: not the C index"
+    assert opening.refusal(rl, object()) == "index: not the C index"
 
 
 def test_a_refused_revlog_is_mercurials_own(folder: pathlib.Path, refused: Any) -> None:

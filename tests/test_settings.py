@@ -18,7 +18,7 @@ DEFAULTS = {
     "over-rust": "no",
     "cache-memory": str(64 << 20),
     "check": "fast",
-    "verify-workers": "0",
+    "workers": "0",
 }
 BAD = [
     ("enabled=perhaps", "fastrevlog.enabled is not a boolean ('perhaps')"),
@@ -29,8 +29,8 @@ BAD = [
         "check=never",
         "fastrevlog.check is 'never', expected one of: fast, collision-detection",
     ),
-    ("verify-workers=all", "fastrevlog.verify-workers is not a valid integer ('all')"),
-    ("verify-workers=-2", "fastrevlog.verify-workers is -2, expected 0 or more"),
+    ("workers=all", "fastrevlog.workers is not a valid integer ('all')"),
+    ("workers=-2", "fastrevlog.workers is -2, expected 0 or more"),
 ]
 
 
@@ -66,7 +66,7 @@ def test_memory_follows_mercurial(
 
 
 def test_set(repo: pathlib.Path, hg: Hg) -> None:
-    given = {"over-rust": "yes", "check": "collision-detection", "verify-workers": "3"}
+    given = {"over-rust": "yes", "check": "collision-detection", "workers": "3"}
     config = [f"fastrevlog.{name}={value}" for name, value in given.items()]
     shown = in_force(hg, repo, *config, "fastrevlog.cache-memory=1 kB")
     assert {**given, "cache-memory": "1024"}.items() <= shown.items()

@@ -38,21 +38,24 @@ everybody:
     Whether to do anything at all. (default: yes)
 
 ``cache-memory``
-    How much memory the caches of texts may take together, in the whole process,
-    such as ``100 MB``; 0 for no caches. (default: by ``usage.resources.memory``:
-    16 MB if it is ``low``, 64 MB if ``medium``, 256 MB if ``high``)
+    How much memory the caches of texts of a repository may take, such as ``100
+    MB``; 0 for no caches. The caches of all repositories that a process has open
+    take no more together than the largest of these. (default: by
+    ``usage.resources.memory``: 16 MB if it is ``low``, 64 MB if ``medium``, 256 MB
+    if ``high``)
 
 ``check``
     How texts that are read from the local store are checked against their hash.
     ``fast``: with Python's ``hashlib``, and where that finds a mismatch with
     Mercurial's function before anything is reported. ``collision-detection``:
-    always with Mercurial's function, which detects attacks on SHA-1, and takes
-    two to three times as long. New and incoming revisions, and ``hg verify``,
-    have collision detection in any case. (default: ``fast``)
+    always with Mercurial's function, which detects attacks on SHA-1, and takes two
+    to three times as long. New and incoming revisions, and ``hg verify``, have
+    collision detection in any case. (default: ``fast``)
 
-``verify-workers``
-    How many processes ``hg verify`` uses; 1 for the one, 0 for as many as there
-    are cores. (default: 0)
+``workers``
+    How many processes work at once where work is shared out, as ``hg verify`` does;
+    1 for no other process, 0 for one for each core. The older name
+    ``verify-workers`` means the same. (default: 0)
 
 ``over-rust``
     Whether to serve also where Mercurial would use its own storage in Rust.
@@ -69,11 +72,12 @@ from __future__ import annotations
 
 import os
 import sys
+import weakref
 from typing import Any
 
-from mercurial import error, extensions, exthelper, hg, scmutil
+from mercurial import error, extensions, exthelper, scmutil
 
-from . import fallback, metadata, settings
+from . import metadata, process, settings
 
 __version__ = metadata.__version__
 testedwith = metadata.testedwith
@@ -83,33 +87,50 @@ buglink = metadata.buglink
 eh = exthelper.exthelper()
 eh.merge(settings.eh)
 
-_trouble = None
-try:
-    from .debug import commands
 
-    eh.merge(commands.eh)
-except Exception as exc:
-    # a Mercurial that lacks what they are made of
-    _trouble = fallback.describe(exc)
+def _loaded_before() -> str | None:
+    """The name of a module that is this extension as well, loaded by another name."""
+    for _name, module in extensions.extensions():
+        other = getattr(module, '__name__', '')
+        if other != __name__ and hasattr(module, 'is_fastrevlog'):
+            return other
+    return None
+
+
+is_fastrevlog = True
+_loaded_as = _loaded_before()
+_why_not = None
+if _loaded_as is None:
+    try:
+        from .debug import commands
+
+        eh.merge(commands.eh)
+    except Exception as exc:
+        # a Mercurial that lacks what they are made of
+        _why_not = process.describe(exc)
+else:
+    # settings and commands are registered, and hooks are in place or will be
+    eh = exthelper.exthelper()
+    _why_not = 'it is loaded as %s' % _loaded_as
 
 
 @eh.uisetup
 def _uisetup(ui: Any) -> None:
-    if _trouble is not None:
-        fallback.stand_aside(ui, _trouble)
-    _report(ui, at_exit=True)
+    if _why_not is not None:
+        process.disable(ui, _why_not)
+    if _loaded_as is None:
+        _report(ui, at_exit=True)
 
 
 @eh.extsetup
 def _extsetup(ui: Any) -> None:
     """A server forks for each command (``chg``) or lives long: load all of it now."""
-    if 'serve' not in sys.argv[1:] or fallback.standing.aside is not None:
-        return
-    if not ui.configbool(settings.SECTION, b'enabled'):
+    if 'serve' not in sys.argv[1:] or process.state.disabled_reason is not None:
         return
     try:
         from . import install
 
+        # also where it is not enabled: a command may come with another setting
         install.install(ui)
     except Exception:
         # for the first repository to find out, and to say
@@ -129,6 +150,9 @@ def _readrequires(orig: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def _hook_slow_path() -> None:
+    if process.state.slow_path_hooked:
+        return
+    process.state.slow_path_hooked = True
     try:
         from .compat import slowpath
 
@@ -142,7 +166,7 @@ def _serves(ui: Any) -> bool:
     """Is everything in place to serve repositories with this configuration?"""
     if not ui.configbool(settings.SECTION, b'enabled'):
         return False
-    if fallback.standing.aside is not None:
+    if process.state.disabled_reason is not None:
         return False
     try:
         from . import install
@@ -158,8 +182,6 @@ def _serves(ui: Any) -> bool:
 def _report(ui: Any, at_exit: bool = False) -> None:
     report = ui.configpath(settings.SECTION, b'report')
     if report:
-        from . import process
-
         args = [os.fsencode(arg) for arg in sys.argv[1:]]
         if at_exit:
             process.report_at_exit(report, args)
@@ -169,42 +191,30 @@ def _report(ui: Any, at_exit: bool = False) -> None:
 
 @eh.reposetup
 def _reposetup(ui: Any, repo: Any) -> None:
-    if not repo.local():
+    if not repo.local() or process.state.disabled_reason is not None:
         return
-    if not ui.configbool(settings.SECTION, b'enabled'):
+    enabled = ui.configbool(settings.SECTION, b'enabled')
+    if not enabled and process.state.installation is None:
         # another repository of this process may be served
-        settings.attach(repo, settings.OFF)
-        return
-    if fallback.standing.aside is not None:
+        process.state.off.append(weakref.ref(repo.svfs))
         return
     try:
-        from . import install, leaving
+        from . import install, stores
 
         if isinstance(install.install(ui), str):
             return
-        install.attach(ui, repo)
-        _hook_slow_path()  # a clone or an upgrade may add a node map
-        _report(ui)
-        leaving.without_last_collection()
-        if _verify not in extensions.getwrapperchain(hg, 'verify'):
-            extensions.wrapfunction(hg, 'verify', _verify)
+        stores.attach(repo, settings.of(ui))
+        if enabled:
+            _hook_slow_path()  # a clone or an upgrade may add a node map
+            _report(ui)
+            process.shorten_exit()
     except error.Error:
-        # a invalid setting
+        # an invalid setting
         raise
     except Exception as exc:
-        fallback.stand_aside(ui, fallback.describe(exc))
-
-
-def _verify(orig: Any, repo: Any, *args: Any, **opts: Any) -> Any:
-    """Wrap ``hg.verify``; what does the work is loaded when it is called."""
-    try:
-        from .operations.verify import wrap
-
-        verify = wrap._hg_verify
-    except Exception as exc:
-        fallback.stand_aside(repo.ui, fallback.describe(exc))
-        return orig(repo, *args, **opts)
-    return verify(orig, repo, *args, **opts)
+        process.disable(ui, process.describe(exc))
+        if process.state.installation is not None:
+            process.state.installation.take_out()
 
 
 cmdtable = eh.cmdtable

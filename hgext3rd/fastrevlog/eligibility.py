@@ -10,44 +10,20 @@ format and class.
 
 from __future__ import annotations
 
-import struct
 from typing import Any
 
 from mercurial import store
 from mercurial import vfs as vfsmod
 
-from .engine import vfs as enginevfs
+from . import unchanged
 
-_ATTRIBUTE = '_fastrevlog_storage'
-_HEADER = struct.Struct('>I')
 REVLOGV1 = 1
-FLAG_INLINE = 1 << 16
-FLAG_GENERALDELTA = 1 << 17
 
 
-def storage_of(opener: Any) -> enginevfs.StoreVFS | str:
-    """The engine's view of ``opener``, or the reason why it is not served.
-
-    The answer is kept on the opener: thousands of file logs ask for it.
-    """
-    try:
-        return opener.__dict__[_ATTRIBUTE]
-    except KeyError:
-        pass
-    except AttributeError:
+def refusal(opener: Any) -> str | None:
+    """Why nothing that ``opener`` opens can be served, or None."""
+    if not hasattr(opener, '__dict__'):
         return 'vfs: %s' % type(opener).__name__
-    reason = _refusal(opener)
-    answer = enginevfs.StoreVFS(opener) if reason is None else reason
-    opener.__dict__[_ATTRIBUTE] = answer
-    return answer
-
-
-def forget(opener: Any) -> None:
-    """Examine ``opener`` again when it is next seen."""
-    opener.__dict__.pop(_ATTRIBUTE, None)
-
-
-def _refusal(opener: Any) -> str | None:
     if not getattr(opener, 'rust_compatible', True):
         return 'vfs: asks for no native access (static-http)'
     layer = opener
@@ -85,11 +61,8 @@ def _refusal_by_type(layer: Any) -> str | None:
     return None
 
 
-def revlog_refusal(rl: Any, known_classes: dict[type, bool]) -> str | None:
-    """Why the loaded revlog ``rl`` cannot be served, or None.
-
-    ``known_classes`` remembers which classes of revlog are Mercurial's plain ones.
-    """
+def revlog_refusal(rl: Any) -> str | None:
+    """Why the loaded revlog ``rl`` cannot be served, or None."""
     if rl._format_version != REVLOGV1:
         return 'format: revlog %s' % {0: 'v0'}.get(
             rl._format_version, 'version %#x' % rl._format_version
@@ -97,23 +70,6 @@ def revlog_refusal(rl: Any, known_classes: dict[type, bool]) -> str | None:
     if rl._docket is not None or rl._sidedatafile is not None:
         return 'format: docket'
     cls = type(rl)
-    known = known_classes.get(cls)
-    if known is None:
-        known = known_classes[cls] = is_plain_class(cls)
-    if not known:
+    if not unchanged.is_plain_revlog_class(cls):
         return 'class: %s.%s' % (cls.__module__, cls.__name__)
     return None
-
-
-def is_plain_class(cls: type) -> bool:
-    """Is this Mercurial's revlog or changelog, as opposed to a bundle's, say?"""
-    from mercurial import changelog, revlog
-
-    if cls is revlog.revlog:
-        return True
-    modules = {c.__module__ for c in cls.__mro__ if c is not object}
-    return changelog.changelog in cls.__mro__ and modules <= {
-        'mercurial.changelog',
-        'mercurial.repoview',
-        'mercurial.revlog',
-    }

@@ -1,11 +1,6 @@
 # Where something is not as we know it, Mercurial's own code does the work.
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Standing aside, and handing back.
-
-*Standing aside* is for a whole process: this Mercurial, or a part of us, does not
-look as expected, so nothing of ours is put in place.  One debug line says so.
-
-*Handing back* is for one revlog: something of ours failed while reading in a way
+"""Handing one revlog back: something of ours failed while reading in a way
 that no repository, however damaged, should cause.  Mercurial's own inner revlog
 takes the place of ours, over the same index and files, and the user is told once
 how to report it.  A revlog that is being written, or that hides what it writes,
@@ -28,10 +23,9 @@ import os
 from typing import Any, Callable
 
 from mercurial import error
-from mercurial.i18n import _
 from mercurial.revlogutils import randomaccessfile
 
-from . import metadata, process
+from . import process, stores
 from .engine import compression, errors
 
 # what reading may raise without anything being wrong with fastrevlog
@@ -41,48 +35,12 @@ STORAGE_ERRORS = (error.Error, error.ProgrammingError, OSError, MemoryError)
 READS = ('raw_text', '_chunk', '_chunks', 'rev_diff', 'get_segment_for_revs')
 
 
-class Standing:
-    """How this process stands: why aside, and whom to tell about trouble."""
+def internal_error(exc: Exception, name: bytes, opener: Any) -> None:
+    """Count an unexpected exception about the file ``name``; tell the user once.
 
-    aside: str | None = None
-    told = False
-    ui: Any = None
-
-
-standing = Standing()
-
-
-def stand_aside(ui: Any, why: str) -> None:
-    """Nothing of ours is in place, because of ``why``; say so in a debug line."""
-    standing.aside = why
-    ui.debug(b'fastrevlog: stands aside: %s\n' % why.encode('utf-8', 'replace'))
-
-
-def describe(exc: BaseException) -> str:
-    """An unexpected exception in a few words."""
-    words = ' '.join(str(exc).split())
-    name = type(exc).__name__
-    return '%s: %s' % (name, words[:160]) if words else name
-
-
-def mishap(exc: Exception, name: bytes) -> None:
-    """Count an unexpected exception about the revlog ``name``; tell the user once."""
-    what = describe(exc)
-    process.counters.mishap(what)
-    ui = standing.ui
-    if standing.told or ui is None:
-        return
-    standing.told = True
-    ui.warn(
-        _(
-            b'warning: fastrevlog failed to read %s (%s);'
-            b" Mercurial's own code reads it instead\n"
-            b"(what you get is right; please report this with the output of 'hg"
-            b" debug::fastrevlog': %s)\n"
-        )
-        % (name, what.encode('utf-8', 'replace'), metadata.buglink)
-    )
-    ui.traceback((type(exc), exc, exc.__traceback__))
+    The user is the one of the repository whose store ``opener`` opens.
+    """
+    process.internal_error(exc, name, stores.of(opener).ui)
 
 
 def read_by_mercurial(
@@ -102,16 +60,19 @@ def read_by_mercurial(
     except Exception:
         rl._inner, rl.index = inner, index
         raise
-    mishap(exc, inner.index_file)
+    internal_error(exc, inner.index_file, inner.opener)
     return answer
 
 
-def guard(inner_class: type, stock_class: type) -> None:
-    """Let the reading methods of ``inner_class`` fall back on ``stock_class``."""
-    for name in READS:
-        method = getattr(inner_class, name, None)
-        if method is not None and hasattr(stock_class, name):
-            setattr(inner_class, name, _guarded(method, name, stock_class))
+def guarded(inner_class: type, stock_class: type) -> type:
+    """A class as ``inner_class`` whose reading methods fall back on ``stock_class``."""
+    methods: dict[str, Any] = {
+        name: _guarded(getattr(inner_class, name), name, stock_class)
+        for name in READS
+        if hasattr(inner_class, name) and hasattr(stock_class, name)
+    }
+    methods['__module__'] = inner_class.__module__
+    return type(inner_class.__name__, (inner_class,), methods)
 
 
 def _guarded(
@@ -129,7 +90,7 @@ def _guarded(
         except Exception as exc:
             stock = _stock_inner(self, stock_class)
             answer = getattr(stock, name)(*args, **kwargs)
-            mishap(exc, self.index_file)
+            internal_error(exc, self.index_file, self.opener)
             return answer
 
     return read

@@ -1,156 +1,478 @@
-# Every function of Mercurial that we replace or wrap, and why.
+# The table of what is replaced in Mercurial, and how it is put in place and undone.
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Hooks into ``mercurial.revlog``.
+"""Every function of Mercurial that is replaced is a row of :data:`TABLE`.
 
-They are installed when the first repository is opened, so that commands without
+To add one, add a row, and a function that makes the replacement::
+
+    Row('mercurial.revlog:revlog', 'parentrevs', 'outer.parents:make_parentrevs',
+        'two numbers out of the bytes of the index')
+
+    def make_parentrevs(place: install.Place) -> Any:
+        orig = place.stock                # what is there now, ours calls it
+        def parentrevs(self, rev): ...    # short way, or orig(self, rev)
+        return parentrevs
+
+- *where*: a module of Mercurial's, and after a colon the class in it. The module is
+  not loaded for our sake: a row for one that was not run yet is applied when it is
+  first used (:mod:`.modulewatch`).
+- *ours*: a module below this package and a function in it, imported when the row is
+  applied, and called with a :class:`Place`.  It returns the replacement, or None if
+  what is there does not look as it knows it; the row is then left out.
+- A name that Mercurial does not have is left out too, unless the row ``adds`` it; and
+  so is a function that another extension has wrapped or replaced before us, unless
+  ours always calls it (``calls_stock``).
+- Rows of a *group* are put in place when the first revlog needs them
+  (:meth:`Installation.add_group`).
+- Undone by putting back what was there; what a class only inherited, or did not have,
+  is deleted.
+
+All or nothing: replacements are made before the first is put in place, and whatever
+fails leaves Mercurial as it was.  Everything can be taken out and put back any number
+of times (:func:`taken_out`); what another extension has wrapped around ours since
+stays around what is there then.  Nothing is wrapped twice.
+
+Hooks are put in place when the first repository is opened, so that commands without
 one (``hg version``) do not load the storage layer for our sake.
-
-- ``revlog.__init__``: file logs are opened from a template (:mod:`.opening`).
-- ``revlog._loadindex``: with ``over-rust``, parse with the C index what the Rust
-  build would have parsed itself.
-- ``revlog._load_inner``: swap in our inner revlog and the proxied index.
-- ``revlog._revisiondata``: see :mod:`.reading`.
-- ``revlog.parentrevs``, ``_get_data``: see :mod:`.outer.parents`.
-- ``revlog.ancestors``, ``findmissingrevs``, ``headrevs`` and what revsets walk: see
-  :mod:`.outer.ancestors`, :mod:`.outer.missing`, :mod:`.outer.generations`.
-- ``localrepository.hook``: see :mod:`.checkout`, :mod:`.operations.exchange`.
-- ``revlog.clearcaches``, ``nodemap.persist_nodemap``: see :mod:`.outer.nodemap`;
-  put in place with the first node map.
-- ``context.basectx.diff``: see :mod:`.diffing`.
-- ``scmutil.parsers``: the node tree in ``shortesthexnodeidprefix`` is made from
-  the C index, which it recognises by type.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
-import struct
+import importlib
 import sys
-import types
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Callable, NamedTuple
 
-from mercurial import context, localrepo, mdiff, revlog, scmutil, util
-from mercurial.revlogutils import flagutil
+from mercurial import extensions
 
-from . import eligibility, fallback, process
-from . import settings as settingsmod
+from . import fallback, modulewatch, process, unchanged
 from .compat import detect
-from .engine import caches, errors, hashing
-from .engine import index as indexmod
-from .operations import diff
-from .outer import (
-    ancestors,
-    generations,
-    missing,
-    opening,
-    parents,
-    reading,
-    streaming,
+
+
+class Row(NamedTuple):
+    """What is replaced: where, its name, what makes ours, and why."""
+
+    where: str
+    name: str
+    ours: str
+    why: str
+    adds: bool = False
+    calls_stock: bool = False
+    group: str = ''
+
+
+class Place(NamedTuple):
+    """What a replacement is made for: the row's holder and name, and what is there.
+
+    ``stock`` is Mercurial's function, or another extension's around it; None for what
+    is added.
+    """
+
+    holder: Any
+    name: str
+    stock: Any
+    api: detect.HgApi
+
+
+_REVLOG = 'mercurial.revlog:revlog'
+NODEMAP = 'nodemap'  # a group
+
+TABLE = (
+    Row(
+        _REVLOG,
+        '__init__',
+        'outer.opening:make_init',
+        'file logs are opened from a template',
+    ),
+    Row(
+        _REVLOG,
+        '_chainbasecache',
+        'outer.opening:make_cache_of_100',
+        'file logs from a template make this cache when it is first asked for',
+        adds=True,
+    ),
+    Row(
+        _REVLOG,
+        '_chaininfocache',
+        'outer.opening:make_cache_of_500',
+        'file logs from a template make this cache when it is first asked for',
+        adds=True,
+    ),
+    Row(
+        _REVLOG,
+        '_loadindex',
+        'outer.opening:make_loadindex',
+        'with over-rust, the C index parses what Rust would have parsed',
+    ),
+    Row(
+        _REVLOG,
+        '_load_inner',
+        'outer.opening:make_load_inner',
+        'the inner revlog and the index are ours',
+    ),
+    Row(
+        _REVLOG,
+        '_revisiondata',
+        'outer.reading:make_revisiondata',
+        'a text comes from the inner revlog at once',
+    ),
+    Row(
+        _REVLOG,
+        '_get_data',
+        'outer.parents:make_get_data',
+        'the bytes that an index is parsed from answer for parents',
+        calls_stock=True,
+    ),
+    Row(
+        _REVLOG,
+        '_fastrevlog_source',
+        'outer.parents:make_source',
+        'the same, for revlogs that have none',
+        adds=True,
+    ),
+    Row(
+        _REVLOG,
+        'parentrevs',
+        'outer.parents:make_parentrevs',
+        'two numbers out of the bytes of the index',
+    ),
+    Row(
+        _REVLOG,
+        '_uncheckedparentrevs',
+        'outer.parents:make_parentrevs',
+        'the same function under another name',
+    ),
+    Row(
+        _REVLOG,
+        'ancestors',
+        'outer.ancestors:make_ancestors',
+        'a walk by marks in an array',
+        calls_stock=True,
+    ),
+    Row(
+        _REVLOG,
+        'headrevs',
+        'outer.generations:make_headrevs',
+        'the heads of some revisions, by the C index or by columns',
+    ),
+    Row(
+        _REVLOG,
+        'findmissingrevs',
+        'outer.missing:make_findmissingrevs',
+        'revisions are marked in an array',
+    ),
+    Row(
+        _REVLOG,
+        'findmissing',
+        'outer.missing:make_findmissing',
+        'revisions are marked in an array',
+    ),
+    *(
+        Row(module, name, 'outer.generations:' + ours, 'what revsets walk, by columns')
+        for module in ('mercurial.dagop', 'mercurial.utils.dag_util')  # 7.0; since
+        for name, ours in (
+            ('_genrevancestors', 'make_revancestors'),
+            ('_genrevdescendants', 'make_revdescendants'),
+        )
+    ),
+    *(
+        Row(where, name, 'outer.nodemap:' + ours, why, calls_stock=True, group=NODEMAP)
+        for where, name, ours, why in (
+            (
+                _REVLOG,
+                'clearcaches',
+                'make_clearcaches',
+                'the node map is read anew',
+            ),
+            (
+                'mercurial.revlogutils.nodemap',
+                'persist_nodemap',
+                'make_persist',
+                'the node map that was written is used',
+            ),
+        )
+    ),
+    Row(
+        _REVLOG,
+        'emitrevisions',
+        'outer.streaming:make_emitrevisions',
+        'an index that contradicts itself is an error message',
+        calls_stock=True,
+    ),
+    Row(
+        'mercurial.changegroup:cg1unpacker',
+        'apply',
+        'operations.exchange:make_apply',
+        'the stream is read in large pieces',
+        calls_stock=True,
+    ),
+    Row(
+        'mercurial.changegroup',
+        '_addchangegroupfiles',
+        'operations.exchange:make_add_files',
+        'groups of file revisions are worked out in memory and appended at once',
+    ),
+    Row(
+        'mercurial.scmutil',
+        'parsers',
+        'outer.opening:make_parsers',
+        'the node tree is made from the C index, which it knows by its type',
+    ),
+    Row(
+        'mercurial.localrepo',
+        'makelocalrepository',
+        'stores:make_makelocalrepository',
+        'a repository in another one is not announced to extensions',
+        calls_stock=True,
+    ),
+    Row(
+        'mercurial.dispatch',
+        'runcommand',
+        'stores:make_runcommand',
+        'settings that come with a command hold for it',
+        calls_stock=True,
+    ),
+    *(
+        Row('mercurial.verify:verifier', name, ours, why, calls_stock=True)
+        for name, ours, why in (
+            (
+                'verify',
+                'operations.verify.wrap:make_verify',
+                'read from disk, detect collisions, on all cores',
+            ),
+            (
+                '_verifychangelog',
+                'operations.verify.wrap:make_verifychangelog',
+                'the moment to start worker processes',
+            ),
+            (
+                '_verifyfiles',
+                'operations.verify.wrap:make_verifyfiles',
+                'the moment to make use of what they found',
+            ),
+        )
+    ),
+    Row(
+        'mercurial.patch',
+        '_gitindex',
+        'operations.diff:make_gitindex',
+        'blob names that are only shown are hashed by hashlib',
+    ),
+    *(
+        Row(module, name, 'operations.update:' + ours, why)
+        for module, apply in (
+            ('mercurial.merge', 'applyupdates'),  # 7.0, 7.1
+            ('mercurial.merge_utils.update', 'apply_updates'),
+        )
+        for name, ours, why in (
+            ('batchget', 'make_batchget', 'new files are created in one system call'),
+            (apply, 'make_apply', 'what the files have in common is made once'),
+        )
+    ),
 )
 
-KIND_NAMES = {1001: 'changelog', 1002: 'manifest', 1003: 'filelog'}
-KIND_MANIFEST = 1002
-KIND_FILELOG = 1003
-_SETTINGS = settingsmod.ATTRIBUTE
-_INDEX_ERRORS = (ValueError, IndexError)
-_OPENING_ERRORS = (ValueError, IndexError, OSError)
 
-counters = process.counters
-_plain_classes: dict[type, bool] = {}
+class Replaced(NamedTuple):
+    """A replacement: the object and name, ours, what was there, was it inherited."""
 
-
-class State:
-    """What is installed in this process."""
-
-    generation: detect.HgApi | str | None = None
-    # (where, name, Mercurial's, ours)
-    replaced: list[tuple[Any, str, Any, Any]] = []
-    defaults = settingsmod.Settings()
+    holder: Any
+    name: str
+    ours: Any
+    stock: Any
+    inherited: bool
 
 
-state = State()
+class Installation:
+    """What of a table is in place in this process."""
+
+    def __init__(self, table: tuple[Row, ...] = TABLE) -> None:
+        self.api: detect.HgApi | None = None
+        self.active = False
+        self.replaced: list[Replaced] = []
+        self._rows: dict[str, list[Row]] = {}
+        self._groups: dict[str, list[Row]] = {}
+        for row in table:
+            if row.group:
+                self._groups.setdefault(row.group, []).append(row)
+            else:
+                self._rows.setdefault(_module_of(row), []).append(row)
+        self._watched: set[str] = set()
+        # what was made before, by holder and name, for as long as it fits
+        self._made: dict[tuple[int, str], Replaced] = {}
+
+    def put_in(self, api: detect.HgApi) -> None:
+        """Replace what the table says, as far as its modules were run.
+
+        Raises what goes wrong; Mercurial is then as it was before.
+        """
+        if self.active:
+            return
+        self.api = api
+        self.active = True
+        try:
+            self._put_in_rows()
+        except BaseException:
+            self.take_out()
+            raise
+
+    def add_group(self, name: str) -> None:
+        """Put the rows of a group in place as well, once.  Raises as `put_in` does."""
+        for row in self._groups.pop(name, ()):
+            self._rows.setdefault(_module_of(row), []).append(row)
+        if self.active:
+            self._put_in_rows()
+
+    def _put_in_rows(self) -> None:
+        made = []
+        for module, rows in self._rows.items():
+            if modulewatch.is_run(module):
+                made += self._make(sys.modules[module], rows)
+        self._set(made)
+        for module in self._rows:
+            if not modulewatch.is_run(module) and module not in self._watched:
+                self._watched.add(module)
+                modulewatch.when_run(module, self._when_run)
+
+    def _when_run(self, module: Any) -> None:
+        """A module was run after the others were dealt with."""
+        if not self.active:
+            return
+        before = list(self.replaced)
+        try:
+            self._set(self._make(module, self._rows[module.__name__]))
+        except Exception as exc:
+            # Mercurial's own code does it
+            for done in reversed(self.replaced[len(before) :]):
+                _undo(done)
+            self.replaced = before
+            process.internal_error(exc)
+
+    def _make(self, module: Any, rows: list[Row]) -> list[Replaced]:
+        made = []
+        for row in rows:
+            holder = module
+            for name in row.where.partition(':')[2].split('.'):
+                if name:
+                    holder = getattr(holder, name)
+            stock = getattr(holder, row.name, None)
+            there = stock is not None
+            if there == row.adds or self._holds(holder, row.name):
+                continue
+            if there and not row.calls_stock and not _is_of(module, stock):
+                continue
+            known = self._made.get((id(holder), row.name))
+            if known is None or known.stock is not stock:
+                ours = self._ours(row, holder, stock)
+                inherited = row.name not in vars(holder)
+                known = Replaced(holder, row.name, ours, stock, inherited)
+                self._made[id(holder), row.name] = known
+            if known.ours is not None:
+                made.append(known)
+        return made
+
+    def _ours(self, row: Row, holder: Any, stock: Any) -> Any:
+        room, _colon, function = row.ours.partition(':')
+        maker: Callable[[Place], Any] = getattr(
+            importlib.import_module('%s.%s' % (__package__, room)), function
+        )
+        assert self.api is not None
+        return maker(Place(holder, row.name, stock, self.api))
+
+    def _holds(self, holder: Any, name: str) -> bool:
+        """Is ours there already, with another extension's function around it?"""
+        return any(
+            done.holder is holder and done.name == name for done in self.replaced
+        )
+
+    def _set(self, made: list[Replaced]) -> None:
+        for one in made:
+            unchanged.note_ours(one.ours, one.stock)
+            setattr(one.holder, one.name, one.ours)
+            self.replaced.append(one)
+
+    def take_out(self) -> None:
+        """Put everything back as it was."""
+        self.active = False
+        covered = [done for done in reversed(self.replaced) if not _undo(done)]
+        # what nobody can take out from below another function stays, and is known
+        self.replaced = covered[::-1]
+
+
+def _module_of(row: Row) -> str:
+    return row.where.partition(':')[0]
+
+
+def _is_of(module: Any, stock: Any) -> bool:
+    """Is this Mercurial's own?  (A module in a module's namespace says so itself.)"""
+    if hasattr(stock, '__spec__'):
+        return stock.__name__.startswith('mercurial.')
+    return unchanged.is_of(module.__name__, stock)
+
+
+def _undo(done: Replaced) -> bool:
+    """Take out one replacement; False if it is below a function that we cannot lift."""
+    wrappers = _wrappers_around(done)
+    if wrappers is None:
+        return False
+    if done.inherited:
+        delattr(done.holder, done.name)
+    else:
+        setattr(done.holder, done.name, done.stock)
+    for wrapper in reversed(wrappers):
+        extensions.wrapfunction(done.holder, done.name, wrapper)
+    return True
+
+
+def _wrappers_around(done: Replaced) -> list[Any] | None:
+    """What ``extensions.wrapfunction`` has put around ours since, the last one first.
+
+    None if ours is not found below it.
+    """
+    wrappers = []
+    there = vars(done.holder).get(done.name)
+    while there is not done.ours:
+        wrapper = getattr(there, '_unboundwrapper', None)
+        if wrapper is None:
+            return None
+        wrappers.append(wrapper)
+        there = there._origfunc
+    return wrappers
+
+
+def installation() -> Installation:
+    """What is in place in this process."""
+    if process.state.installation is None:
+        process.state.installation = Installation()
+    found: Installation = process.state.installation
+    return found
 
 
 def install(ui: Any) -> detect.HgApi | str:
-    """Hook into Mercurial, once; the generation found, or why there is none."""
-    if state.generation is None:
-        state.defaults = settingsmod.load(ui)
-        apply(state.defaults)
-        state.generation = found = detect.detect(revlog)
-        if isinstance(found, str):
-            fallback.stand_aside(ui, found)
-        else:
-            _install(found)
-    return state.generation
+    """Put the hooks in place; the API that Mercurial has, or why none are.
+
+    Raises what goes wrong on the way; Mercurial is then as it was.
+    """
+    if process.state.disabled_reason is not None:
+        return process.state.disabled_reason
+    here = installation()
+    if here.api is not None:
+        here.put_in(here.api)
+        return here.api
+    from mercurial import revlog
+
+    found = detect.detect(revlog)
+    if isinstance(found, str):
+        process.disable(ui, found)
+    else:
+        inner = fallback.guarded(found.inner, revlog._InnerRevlog)
+        found = found._replace(inner=inner)
+        here.put_in(found)
+    return found
 
 
-def apply(settings: settingsmod.Settings) -> None:
-    """Put the settings that concern the whole process in force."""
-    caches.budget.limit = settings.cache_memory
-    if settings.collision_detection and not hashing.hash_policy.collision_detection:
-        caches.drop_all()  # what was checked in another way
-    hashing.hash_policy.collision_detection = settings.collision_detection
-
-
-def attach(ui: Any, repo: Any) -> None:
-    """Let the revlogs of ``repo`` know the settings of its own configuration."""
-    settings = settingsmod.load(ui)
-    settingsmod.attach(repo, settings)
-    apply(settings)
-    fallback.standing.ui = ui
-
-
-def settings_of(opener: Any) -> settingsmod.Settings:
-    layer = opener
-    for _ in range(3):
-        attributes = getattr(layer, '__dict__', {})
-        if _SETTINGS in attributes:
-            return attributes[_SETTINGS]
-        layer = attributes.get('vfs')
-    return state.defaults
-
-
-def _install(generation: detect.HgApi) -> None:
-    outer = revlog.revlog
-    load_inner = outer._load_inner
-    basediff = context.basectx.diff
-    emit = streaming.make_emitrevisions(outer.emitrevisions)
-    repo_class = localrepo.localrepository
-    parentrevs = parents.make_parentrevs(outer.parentrevs)
-    missing_revs = missing.make_findmissingrevs(outer.findmissingrevs)
-    missing_nodes = missing.make_findmissing(outer.findmissing)
-    read = reading.make_revisiondata(outer._revisiondata, generation, load_inner)
-    hook = _make_hook(repo_class.hook)
-    # everything is made before anything is put in place: all or nothing
-    state.replaced = [
-        (outer, '__init__', outer.__init__, _make_init(outer.__init__)),
-        (outer, '_loadindex', outer._loadindex, _make_loadindex(outer._loadindex)),
-        (outer, '_load_inner', load_inner, _make_load_inner(load_inner, generation)),
-        (outer, '_revisiondata', outer._revisiondata, read),
-        (outer, 'parentrevs', outer.parentrevs, parentrevs),
-        (outer, '_uncheckedparentrevs', outer._uncheckedparentrevs, parentrevs),
-        (
-            outer,
-            'ancestors',
-            outer.ancestors,
-            ancestors.make_ancestors(outer.ancestors),
-        ),
-        (outer, 'headrevs', outer.headrevs, generations.make_headrevs(outer.headrevs)),
-        *generations.replacements(),
-        (outer, 'findmissingrevs', outer.findmissingrevs, missing_revs),
-        (outer, 'findmissing', outer.findmissing, missing_nodes),
-        (outer, '_get_data', outer._get_data, parents.make_get_data(outer._get_data)),
-        (outer, 'emitrevisions', outer.emitrevisions, emit),
-        (repo_class, 'hook', repo_class.hook, hook),
-        (scmutil, 'parsers', scmutil.parsers, _Parsers(scmutil.parsers)),
-        (context.basectx, 'diff', basediff, diff.make_diff(basediff)),
-    ]
-    fallback.guard(generation.inner, revlog._InnerRevlog)
-    for holder, name, _theirs, ours in state.replaced:
-        setattr(holder, name, ours)
-    setattr(outer, parents.SOURCE, indexmod.NO_SOURCE)
+def remove() -> None:
+    """Leave Mercurial as it is without us."""
+    installation().take_out()
 
 
 @contextlib.contextmanager
@@ -159,247 +481,11 @@ def taken_out() -> Iterator[None]:
 
     For measurements, on revlogs that we do not serve.
     """
-    for holder, name, theirs, _ours in state.replaced:
-        setattr(holder, name, theirs)
+    here = installation()
+    active = here.active
+    here.take_out()
     try:
         yield
     finally:
-        for holder, name, _theirs, ours in state.replaced:
-            setattr(holder, name, ours)
-
-
-class _Parsers:
-    """``scmutil.parsers``, with a node tree that accepts the proxied index."""
-
-    def __init__(self, parsers: Any) -> None:
-        self._parsers = parsers
-        if hasattr(parsers, 'nodetree'):
-            self.index = (parsers.index, indexmod.IndexProxy)
-            self.nodetree = self._nodetree
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._parsers, name)
-
-    def _nodetree(self, index: Any, capacity: int) -> Any:
-        cindex = getattr(index, 'cindex', index)
-        return self._parsers.nodetree(cindex, capacity)
-
-
-def _make_hook(orig: Any) -> Any:
-    """Wrap ``localrepository.hook``, which every update calls before it writes.
-
-    By then, and not before, ``mercurial.merge`` is loaded: most commands never do,
-    and must not for our sake.
-    """
-    prepared = False
-
-    def hook(self: Any, name: bytes, *args: Any, **kw: Any) -> Any:
-        nonlocal prepared
-        if name == b'preupdate' and not prepared:
-            merge = sys.modules.get('mercurial.merge')
-            # a module that demandimport has not loaded yet is of another type
-            if type(merge) is types.ModuleType:
-                prepared = True
-                try:
-                    from .operations import update
-
-                    update.install(merge)
-                except Exception as exc:
-                    # files are then written as ever
-                    counters.mishap(fallback.describe(exc))
-        elif name == b'pretxnopen':
-            _hook_changegroup()
-        return orig(self, name, *args, **kw)
-
-    return hook
-
-
-def _hook_changegroup() -> None:
-    """Before history is received, ``mercurial.changegroup`` is loaded."""
-    module = sys.modules.get('mercurial.changegroup')
-    if type(module) is not types.ModuleType:
-        return
-    try:
-        from .operations import exchange
-
-        exchange.install(module)
-    except Exception as exc:
-        counters.mishap(fallback.describe(exc))
-
-
-def _make_init(orig: Any) -> Any:
-    outer = revlog.revlog
-    for name, size in (('_chainbasecache', 100), ('_chaininfocache', 500)):
-        if not hasattr(outer, name):
-            cache = opening.lazy_cache(name, functools.partial(_lru, size))
-            setattr(outer, name, cache)
-    flagprocessors = flagutil.flagprocessors
-    parse = revlog.parsers.parse_index2
-
-    def init(
-        self: Any, opener: Any, target: Any, radix: bytes, *args: Any, **kw: Any
-    ) -> None:
-        if (
-            target[0] != KIND_FILELOG
-            or args
-            or kw.get('try_split')
-            or self.__class__ is not outer
-        ):
-            orig(self, opener, target, radix, *args, **kw)
-            return
-        # what else Mercurial was asked for decides which template fits
-        key = (len(flagprocessors), *kw.items())
-        try:
-            template_cache = opener.__dict__[opening.TEMPLATES].get(key)
-        except (AttributeError, KeyError, TypeError):
-            template_cache = None
-        if template_cache is not None and template_cache.options is opener.options:
-            try:
-                data = template_cache.storage.read_whole(radix + b'.i')
-                template = template_cache.by_header.get(opening.header_of(data))
-                if template is not None:
-                    template.open(self, target, radix, data)
-                    counters.served['filelog'] += 1
-                    return
-            except _OPENING_ERRORS:
-                # missing, damaged: Mercurial's own way, and its own words
-                self.__dict__.clear()
-            except fallback.STORAGE_ERRORS:
-                raise
-            except Exception as exc:
-                self.__dict__.clear()
-                fallback.mishap(exc, radix + b'.i')
-        orig(self, opener, target, radix, **kw)
-        _learn(self, opener, key, parse)
-
-    return init
-
-
-def _learn(rl: Any, opener: Any, key: Any, parse: Any) -> None:
-    """Take the file log that Mercurial has just opened as a template."""
-    if rl._initempty or rl.uses_rust or not getattr(rl._inner, 'is_fastrevlog', 0):
-        return
-    try:
-        hash(key)
-    except TypeError:
-        return
-    template = opening.template_of(rl, parse)
-    if template is not None:
-        template_caches = opener.__dict__.setdefault(opening.TEMPLATES, {})
-        template_cache = template_caches.get(key)
-        if template_cache is None or template_cache.options is not opener.options:
-            template_cache = template_caches[key] = opening.TemplateCache(
-                rl._inner.storage, opener.options
-            )
-        template_cache.by_header[rl._format_flags | rl._format_version] = template
-
-
-def _lru(size: int) -> Any:
-    return util.lrucachedict(size)
-
-
-def _make_loadindex(orig: Any) -> Any:
-    def _loadindex(self: Any, docket: Any = None) -> Any:
-        try:
-            loaded = orig(self, docket=docket)
-        except struct.error:
-            # cut off within its first word, which Mercurial does not expect
-            why = b'index %s is corrupted' % self.display_id
-            raise errors.RevlogError(why) from None
-        if self.uses_rust and settings_of(self.opener).over_rust:
-            return _parse_over_rust(self, loaded)
-        return loaded
-
-    return _loadindex
-
-
-def _parse_over_rust(rl: Any, loaded: Any) -> Any:
-    """Parse with the C index what Rust was to parse, where we may serve it."""
-    refusal = eligibility.revlog_refusal(rl, _plain_classes)
-    if refusal is not None or isinstance(eligibility.storage_of(rl.opener), str):
-        return loaded
-    index_data = loaded[0]
-    arguments = [index_data, rl._inline, rl.delta_config.general_delta]
-    if revlog.parse_index_v1.__code__.co_argcount == 4:
-        arguments.append(rl.delta_config.delta_info)
-    else:
-        arguments = arguments[: revlog.parse_index_v1.__code__.co_argcount]
-    try:
-        index, chunk_cache = revlog.parse_index_v1(*arguments)
-    except _INDEX_ERRORS:
-        raise errors.RevlogError(b'index %s is corrupted' % rl.display_id) from None
-    rl.uses_rust = False
-    return index, chunk_cache
-
-
-def refusal(rl: Any, index: Any) -> str | None:
-    """Why the revlog ``rl``, whose index was parsed, is left to Mercurial."""
-    if not settings_of(rl.opener).enabled:
-        return 'setting: fastrevlog.enabled'
-    if rl.uses_rust:
-        return 'rust: Mercurial runs its own Rust revlog'
-    storage = eligibility.storage_of(rl.opener)
-    if isinstance(storage, str):
-        return storage
-    reason = eligibility.revlog_refusal(rl, _plain_classes)
-    if reason is None and not hasattr(index, 'slicechunktodensity'):
-        return 'index: not the C index'
-    return reason
-
-
-def _make_load_inner(orig: Any, generation: detect.HgApi) -> Any:
-    def serve(rl: Any, index: Any, chunk_cache: Any) -> None:
-        kind = rl.target[0]
-        rl._inner = inner = generation.inner(
-            eligibility.storage_of(rl.opener),
-            index,
-            rl._indexfile,
-            rl._datafile,
-            rl._inline,
-            rl.data_config,
-            rl.delta_config,
-            rl.feature_config,
-            settingsmod.read_options(rl.data_config),
-            chunk_cache,
-            kind == KIND_FILELOG,
-            _diff_function(kind),
-        )
-        if rl._nodemap_file is not None:
-            _serve_nodemap(rl, inner)
-        rl.index = inner.index
-        parents.give_source(rl)
-        counters.served[KIND_NAMES.get(kind, 'filelog')] += 1
-
-    def _load_inner(self: Any, index: Any, chunk_cache: Any) -> None:
-        try:
-            reason = refusal(self, index)
-            if reason is None:
-                serve(self, index, chunk_cache)
-                return
-        except fallback.STORAGE_ERRORS:
-            raise
-        except Exception as exc:
-            fallback.mishap(exc, self._indexfile)
-            reason = 'mishap'
-        counters.refuse(reason)
-        parents.forget_source(self)
-        orig(self, index, chunk_cache)
-
-    return _load_inner
-
-
-def _serve_nodemap(rl: Any, inner: Any) -> None:
-    """Few repositories have a node map: what it needs is hooked in when one is seen."""
-    from .outer import nodemap
-
-    for hook in nodemap.hooks():
-        holder, name, _theirs, ours = hook
-        state.replaced.append(hook)
-        setattr(holder, name, ours)
-    nodemap.serve(rl, inner)
-
-
-def _diff_function(kind: int) -> Any:
-    if kind == KIND_MANIFEST and hasattr(mdiff, 'manifest_diff'):
-        return mdiff.manifest_diff
-    return getattr(mdiff, 'storage_diff', mdiff.textdiff)
+        if active and here.api is not None:
+            here.put_in(here.api)

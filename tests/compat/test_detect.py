@@ -86,11 +86,11 @@ def test_a_mercurial_that_differs_has_a_reason(change: str) -> None:
 def test_nothing_is_patched_for_an_unknown_mercurial(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from hgext3rd.fastrevlog import fallback, install
+    from hgext3rd.fastrevlog import process
 
     monkeypatch.setattr(detect, "detect", lambda module: "unknown Mercurial: test")
-    monkeypatch.setattr(fallback.standing, "aside", None)
-    monkeypatch.setattr(install.state, "generation", None)
+    monkeypatch.setattr(process.state, "disabled_reason", None)
+    monkeypatch.setattr(process.state, "installation", None)
     before = dict(vars(revlog.revlog))
     with (
         pytest.raises(AssertionError, match="unknown Mercurial"),
@@ -98,7 +98,7 @@ def test_nothing_is_patched_for_an_unknown_mercurial(
     ):
         pass
     assert dict(vars(revlog.revlog)) == before
-    assert fallback.standing.aside == "unknown Mercurial: test"
+    assert process.state.disabled_reason == "unknown Mercurial: test"
 
 
 def test_every_name_of_mercurials_inner_revlog_exists_on_ours() -> None:

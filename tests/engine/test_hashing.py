@@ -11,20 +11,13 @@ import pytest
 from mercurial import error
 from mercurial.utils import storageutil
 
-from hgext3rd.fastrevlog.engine import caches, hashing
+from hgext3rd.fastrevlog import stores
+from hgext3rd.fastrevlog.engine import hashing
 from hgext3rd.fastrevlog.engine import inner as innermod
 
 P1 = bytes(range(20))
 P2 = bytes(range(100, 120))
 TEXTS = [b"", b"x", b"y" * 4095, b"y" * 4096, b"z" * 100_000]
-
-
-@pytest.fixture(autouse=True)
-def _no_leftovers() -> Iterator[None]:
-    caches.drop_all()
-    yield
-    hashing.hash_policy.collision_detection = False
-    caches.drop_all()
 
 
 @pytest.fixture
@@ -46,37 +39,39 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 def test_a_text_matches_its_node_and_no_other(
     detect: bool, parents: tuple[bytes, bytes]
 ) -> None:
-    hashing.hash_policy.collision_detection = detect
+    policy = hashing.HashPolicy(detect)
     for text in TEXTS:
         node = storageutil.hashrevisionsha1(text, *parents)
-        assert hashing.node_matches(text, node, *parents)
-        assert hashing.node_matches(text, node, *reversed(parents))
-        assert not hashing.node_matches(text + b"x", node, *parents)
-        assert not hashing.node_matches(text, node, P1, b"\1" * 20)
-        assert not hashing.node_matches(text, node[:-1] + b"\xfe", *parents)
+        assert hashing.node_matches(text, node, *parents, policy)
+        assert hashing.node_matches(text, node, *reversed(parents), policy)
+        assert not hashing.node_matches(text + b"x", node, *parents, policy)
+        assert not hashing.node_matches(text, node, P1, b"\1" * 20, policy)
+        assert not hashing.node_matches(text, node[:-1] + b"\xfe", *parents, policy)
 
 
 def test_detection_is_asked_for_every_text_where_it_is_promised(
     hashed: list[bytes],
 ) -> None:
+    policy = hashing.HashPolicy()
     for text in TEXTS:
-        hashing.node_matches(text, b"n" * 20, P1, P2)
+        hashing.node_matches(text, b"n" * 20, P1, P2, policy)
     assert not hashed
-    with hashing.collision_detection():
+    with policy.detecting_collisions():
         for text in TEXTS:
-            hashing.node_matches(text, b"n" * 20, P1, P2)
+            hashing.node_matches(text, b"n" * 20, P1, P2, policy)
     assert hashed == TEXTS
-    assert not hashing.hash_policy.collision_detection
+    assert not policy.collision_detection
 
 
 def test_the_policy_comes_back_after_an_error() -> None:
-    with pytest.raises(KeyError), hashing.collision_detection():
+    policy = hashing.HashPolicy()
+    with pytest.raises(KeyError), policy.detecting_collisions():
         raise KeyError
-    assert not hashing.hash_policy.collision_detection
-    hashing.hash_policy.collision_detection = True
-    with hashing.collision_detection():
+    assert not policy.collision_detection
+    policy.collision_detection = True
+    with policy.detecting_collisions():
         pass
-    assert hashing.hash_policy.collision_detection
+    assert policy.collision_detection
 
 
 # through a whole inner revlog
@@ -105,7 +100,7 @@ def test_reading_needs_no_detection_by_default(
 def test_reading_with_detection_hashes_every_text(
     served: Any, hashed: list[bytes]
 ) -> None:
-    with hashing.collision_detection():
+    with stores.of(served.opener).hash_policy.detecting_collisions():
         texts = read_all(served)
     assert sorted(hashed) == sorted(texts)
 

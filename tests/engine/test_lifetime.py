@@ -20,14 +20,7 @@ from enginelab import Transaction
 from mercurial import commands, error, hg, phases, repair
 from mercurial.node import nullid, wdirid
 
-from hgext3rd.fastrevlog.engine import caches
-
-
-@pytest.fixture(autouse=True)
-def _empty_caches() -> Iterator[None]:
-    caches.drop_all()
-    yield
-    caches.drop_all()
+from hgext3rd.fastrevlog import settings, stores
 
 
 def checked(rl: Any, rev: int) -> bytes:
@@ -115,6 +108,7 @@ class Repo:
         ):
             ui.setconfig(section, name, value)
         self.repo = hg.repository(ui, bytes(path), create=True)
+        stores.attach(self.repo, settings.Settings())
         assert self.repo.changelog._inner.is_fastrevlog
 
     def commit(self, text: bytes, **files: bytes) -> None:
@@ -295,8 +289,9 @@ def test_forked_processes_read_through_one_open_file(split: Any, share: bool) ->
 def test_threads_with_revlogs_of_their_own(split: Any) -> None:
     """As those of a web server."""
     expected = enginelab.texts(enginelab.stock(split))
-    before = caches.budget.limit
-    caches.budget.limit = 30_000
+    share = stores.of(split).share
+    assert share is not None
+    share.ask(30_000)
     wrong: list[Any] = []
 
     def work(seed: int) -> None:
@@ -312,13 +307,10 @@ def test_threads_with_revlogs_of_their_own(split: Any) -> None:
             wrong.append(exc)
 
     threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        caches.budget.limit = before
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     assert not wrong
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pathlib
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import enginelab
 import pytest
 from mercurial import error
 
-from hgext3rd.fastrevlog.engine import caches
+from hgext3rd.fastrevlog import stores
 from hgext3rd.fastrevlog.engine import texts as textsmod
 
 SHAPES: dict[str, dict[str, Any]] = {
@@ -30,15 +29,6 @@ ORDERS = ["random", "ascending", "descending", "back and forth"]
 BUDGETS = [0, 6_000, 64 << 20]
 
 
-@pytest.fixture(autouse=True)
-def _budget() -> Iterator[None]:
-    before = caches.budget.limit
-    caches.drop_all()
-    yield
-    caches.budget.limit = before
-    caches.drop_all()
-
-
 _made: dict[str, tuple[Any, list[bytes]]] = {}
 
 
@@ -54,6 +44,14 @@ def history(
         where = enginelab.opener(tmp_path_factory.mktemp("shape"), **config)
         _made[shape] = (where, enginelab.built(where, 11, 90, may_inline=may_inline))
     return _made[shape]
+
+
+def limit(where: Any, size: int) -> None:
+    """Let the caches of this store hold ``size`` bytes, and nothing yet."""
+    share = stores.of(where).share
+    assert share is not None
+    share.clear()
+    share.ask(size)
 
 
 def in_order(order: str, count: int, seed: int = 0) -> list[int]:
@@ -77,7 +75,7 @@ def test_every_text_is_right(
     history: tuple[Any, list[bytes]], order: str, budget: int
 ) -> None:
     where, texts = history
-    caches.budget.limit = budget
+    limit(where, budget)
     raw, plain, shared = (
         enginelab.ours(where, share_texts=share) for share in (False, False, True)
     )
@@ -167,7 +165,7 @@ def test_a_backward_walk_goes_stepwise(
     long_chain: tuple[Any, list[bytes]], budget: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     where, texts = long_chain
-    caches.budget.limit = budget
+    limit(where, budget)
     steps: list[int] = []
     stepwise = textsmod.Restorer.apply_keeping_intermediates
 

@@ -90,7 +90,7 @@ def ours(workers: int = 3, report: Path | None = None) -> list[str]:
     """The configuration that switches fastrevlog on."""
     config = [
         "extensions.fastrevlog=%s" % EXTENSION,
-        "fastrevlog.verify-workers=%d" % workers,
+        "fastrevlog.workers=%d" % workers,
     ]
     if report is not None:
         config.append("fastrevlog.report=%s" % report)
@@ -622,9 +622,9 @@ def test_little_memory(repo: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("setting", "processes"),
     [
-        ("fastrevlog.verify-workers=0", 1),  # not worth it
-        ("fastrevlog.verify-workers=1", 1),
-        ("fastrevlog.verify-workers=2", 3),
+        ("fastrevlog.workers=0", 1),  # not worth it
+        ("fastrevlog.workers=1", 1),
+        ("fastrevlog.workers=2", 3),
         ("worker.enabled=no", 1),
     ],
 )
@@ -649,11 +649,9 @@ def test_switched_off(repo: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", ["-1", "many"])
 def test_bad_setting(repo: Path, value: str) -> None:
-    result = hg(
-        repo, "verify", config=[*ours(), "fastrevlog.verify-workers=%s" % value]
-    )
+    result = hg(repo, "verify", config=[*ours(), "fastrevlog.workers=%s" % value])
     assert result.status == 255
-    assert b"verify-workers" in result.err
+    assert b"workers" in result.err
 
 
 # Collision detection

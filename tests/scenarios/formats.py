@@ -176,7 +176,7 @@ variant("format_no_cache", "[fastrevlog]\ncache-memory = 0\n")
 variant("format_small_cache", "[fastrevlog]\ncache-memory = 3000\n")
 variant(
     "format_every_check",
-    "[fastrevlog]\ncheck = collision-detection\nverify-workers = 1\n",
+    "[fastrevlog]\ncheck = collision-detection\nworkers = 1\n",
 )
 variant("format_memory_low", "[usage]\nresources.memory = low\n")
 variant("format_memory_high", "[usage]\nresources.memory = high\n")

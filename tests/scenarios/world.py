@@ -88,7 +88,9 @@ class Report:
     refused: Counter = field(default_factory=Counter)
     texts: int = 0
     entries: int = 0
-    mishaps: int = 0  # errors of fastrevlog that Mercurial's own code made up for
+    internal_errors: int = (
+        0  # errors of fastrevlog that Mercurial's own code made up for
+    )
     lines: int = 0
 
     @classmethod
@@ -101,7 +103,7 @@ class Report:
                 total.refused.update(told["refused"])
                 total.texts += told["texts"]
                 total.entries += told["entries"]
-                total.mishaps += bool(told.get("mishaps"))
+                total.internal_errors += bool(told.get("internal_errors"))
                 total.lines += 1
         return total
 

@@ -23,11 +23,14 @@ _INTERNAL = frozenset(
 
 
 class HgApi(NamedTuple):
-    """A surface: its name, the inner revlog class, flags that alter no text."""
+    """What a Mercurial calls: its name, and the inner revlog class that answers.
+
+    ``altering_flags`` are those flags of a revision that may alter its text.
+    """
 
     name: str
     inner: type[Any]
-    neutral_flags: int
+    altering_flags: int
 
 
 def arguments_of(function: Any) -> str:
@@ -75,4 +78,4 @@ def detect(revlog: Any) -> HgApi | str:
         if not hasattr(inner, attribute):
             return 'unknown Mercurial: _InnerRevlog.%s' % attribute
     neutral = getattr(revlog, 'REVIDX_NEUTRAL_FLAGS', 0)
-    return HgApi(name, inner, neutral)
+    return HgApi(name, inner, 0xFFFF & ~neutral)

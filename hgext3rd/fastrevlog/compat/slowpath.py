@@ -27,15 +27,10 @@ _OTHER_FORMATS = (b'exp-changelog-v2', b'exp-revlogv2.2')
 
 # Is the whole of fastrevlog in place for a repository with this configuration?
 Serves = Callable[[Any], bool]
-_hooked = False
 
 
 def hook(serves: Serves) -> None:
-    """Replace the function that decides, once; ``mercurial.localrepo`` is loaded."""
-    global _hooked
-    if _hooked:
-        return
-    _hooked = True
+    """Replace the function that decides; ``mercurial.localrepo`` is loaded."""
     where: Any = localrepo
     name = 'resolverevlogstorevfsoptions'
     if not hasattr(where, name):

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from .detect import arguments_of
 
@@ -12,28 +12,18 @@ _APPLY = 'repo mresult wctx mctx overwrite wantfiledata labels'
 _GET = 'repo mctx wctx wantfiledata actions'
 
 
-class Updating(NamedTuple):
-    """A module, its function that applies an update, the action that gets files."""
+def action_get(holder: Any) -> Any:
+    """The action that gets a file, in the module ``holder`` that applies updates.
 
-    holder: Any
-    apply_name: str
-    action_get: Any
-
-
-def locate(merge: Any) -> Updating | None:
-    """Where updates are applied; None where that is not as we know it."""
-    holder, name, actions = merge, 'applyupdates', 'mergestatemod'
-    if not hasattr(merge, 'batchget'):
-        try:
-            from mercurial.merge_utils import update
-        except ImportError:
-            return None
-        holder, name, actions = update, 'apply_updates', 'merge_utils'
-    get = getattr(getattr(holder, actions, None), 'ACTION_GET', None)
+    None where that module is not as we know it.
+    """
+    if holder.__name__ == 'mercurial.merge':
+        apply, actions = 'applyupdates', 'mergestatemod'
+    else:
+        apply, actions = 'apply_updates', 'merge_utils'
     if (
-        get is None
-        or arguments_of(getattr(holder, 'batchget', None)) != _GET
-        or arguments_of(getattr(holder, name, None)) != _APPLY
+        arguments_of(getattr(holder, 'batchget', None)) != _GET
+        or arguments_of(getattr(holder, apply, None)) != _APPLY
     ):
         return None
-    return Updating(holder, name, get)
+    return getattr(getattr(holder, actions, None), 'ACTION_GET', None)

@@ -73,7 +73,7 @@ def debugfastrevlog(ui: Any, repo: Any, **opts: Any) -> int:
             fm.write(label, b'  %s%%s\n' % _padded(name), value)
         if repo is not None:
             _show_repository(fm, repo)
-        trouble = bool(process.counters.mishaps)
+        trouble = bool(process.counters.internal_errors)
         todo = advice.next_step(ui, repo, found, trouble)
         fm.condwrite(todo, b'next', _(b'next: %s\n'), todo)
     return 0 if why_off is None else 1
@@ -140,29 +140,39 @@ def _show_process(fm: Any) -> None:
     from ..engine import caches
 
     budget = caches.budget
+    counters = process.counters
+    budget.settle()
     fm.data(
         cache_limit=budget.limit,
         cache_used=budget.used,
-        cache_hits=budget.hits,
-        cache_misses=budget.misses,
         cache_evicted=budget.evicted,
+        text_hits=budget.text_hits,
+        texts=counters.texts,
+        chunk_hits=budget.chunk_hits,
+        chunks=budget.chunk_reads,
+        entries=counters.entries,
     )
     fm.plain(
-        _(b'caches of this process:\n  %s of %s used, %d hits, %d misses, %d evicted\n')
+        _(
+            b'caches of this process:\n'
+            b'  %s of %s used, %d entries evicted\n'
+            b'  texts: %d from a cache, %d restored\n'
+            b'  chunks: %d from a cache, %d read\n'
+        )
         % (
             util.bytecount(budget.used),
             util.bytecount(budget.limit),
-            budget.hits,
-            budget.misses,
             budget.evicted,
+            budget.text_hits,
+            counters.texts,
+            budget.chunk_hits,
+            budget.chunk_reads,
         )
     )
-    counters = process.counters
-    fm.data(texts=counters.texts, entries=counters.entries)
-    if counters.mishaps:
-        fm.plain(_(b'trouble (please report it):\n'))
-    with fm.nested(b'mishaps') as nested:
-        for what, times in counters.mishaps.items():
+    if counters.internal_errors:
+        fm.plain(_(b'internal errors (please report them):\n'))
+    with fm.nested(b'internal_errors') as nested:
+        for what, times in counters.internal_errors.items():
             nested.startitem()
             words = what.encode('utf-8', 'replace')
             nested.write(b'times what', _(b'  %d times: %s\n'), times, words)

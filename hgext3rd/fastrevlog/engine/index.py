@@ -51,11 +51,13 @@ class IndexProxy:
 
     # what the C index was parsed from, if that was a file of entries alone
     source: Source
+    # the memory that columns are charged to; without, they are not kept
+    share: caches.Share | None = None
 
     def __init__(self, cindex: Any) -> None:
         self.cindex = cindex
-        # under 0: the columns, once they have been asked for; the budget of all
-        # caches takes them away again when memory runs out
+        # under 0: the columns, once they have been asked for; the share of
+        # memory takes them away again when it runs out
         self.held: dict[int, columnsmod.Columns] = {}
         self.source = NO_SOURCE
 
@@ -91,7 +93,9 @@ class IndexProxy:
         else:
             columns = held.grown(count)
             added = count - len(held)
-        caches.budget.put(self.held, 0, columns, added * columnsmod.BYTES_PER_REV)
+        if self.share is not None:
+            size = added * columnsmod.BYTES_PER_REV
+            self.share.put(self.held, 0, columns, size)
         return columns
 
     def __getattr__(self, name: str) -> Any:

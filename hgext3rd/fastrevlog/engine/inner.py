@@ -32,11 +32,8 @@ NULL_REV = format.NULL_REV
 NULL_NODE = hashing.NULL_NODE
 _ALTERING = hashing.ALTERING_FLAGS
 _SMALL = hashing.SMALL
-_policy = hashing.hash_policy
 _sha1 = hashing.sha1
-_put = caches.budget.put
 _budget = caches.budget
-_by_node = caches.texts_by_node
 _counters = counters.counters
 
 
@@ -72,6 +69,7 @@ class InnerRevlog(format.EntryAccess):
         # changelog and manifest live long; file logs come by the thousand
         make = index.IndexProxy if share_texts else index.IndexProxy.bound
         self.index = make(cindex)
+        self.index.share = storage.share
         self._index_file = index_file
         self.data_file = data_file
         self.data_config = data_config
@@ -88,6 +86,7 @@ class InnerRevlog(format.EntryAccess):
             inline,
             index_file if inline else data_file,
             read_options,
+            storage.share,
         )
         self._writer: writingmod.Writer | None = None
         self._engine: Any = None
@@ -104,8 +103,14 @@ class InnerRevlog(format.EntryAccess):
 
     @opener.setter
     def opener(self, opener: Any) -> None:
-        self.storage = vfs.StoreVFS(opener, self.storage.direct)
-        self.datafile.storage = self.storage
+        self.use_storage(self.storage.through(opener))
+
+    def use_storage(self, storage: vfs.StoreVFS) -> None:
+        """From now on read and write through ``storage``, within its share."""
+        self.storage = storage
+        self.datafile.storage = storage
+        self.restorer.share = storage.share
+        self.index.share = storage.share
 
     @property
     def index_file(self) -> bytes:
@@ -151,26 +156,29 @@ class InnerRevlog(format.EntryAccess):
         node = entry[7]
         base = entry[3]
         restorer = self.restorer
+        storage = self.storage
+        share = storage.share
         held = restorer.text_cache.get(rev)
         if held is not None and held[0] == node:
             text = held[1]
             if held[2]:
-                _budget.hits += 1
+                _budget.text_hits += 1
                 return text
         else:
             if self._share_texts:
-                shared = _by_node.get((node, rev))
+                by_node = share.by_node
+                shared = by_node.get((node, rev))
                 if shared is not None:
-                    _budget.hits += 1
+                    _budget.text_hits += 1
                     return shared
                 # the usual next base: was it restored through another object?
                 if rev > base >= 0 and base not in restorer.text_cache:
                     below = self.cindex[base]
-                    shared = _by_node.get((below[7], base))
+                    shared = by_node.get((below[7], base))
                     # of a censored revision, say, another text is stored
                     if shared is not None and not below[0] & _ALTERING:
                         held = (below[7], shared, True)
-                        _put(restorer.text_cache, base, held, len(shared))
+                        share.put(restorer.text_cache, base, held, len(shared))
             if base == rev:
                 text = restorer.full_text(rev, entry)
             else:
@@ -185,21 +193,22 @@ class InnerRevlog(format.EntryAccess):
             why = b'a parent is out of range'
             raise errors.bad_index(restorer.name, rev, why) from None
         size = len(text)
-        # checking.matches(), spelled out for the small texts of a changelog
-        small = size < _SMALL and not _policy.collision_detection
+        policy = storage.hash_policy
+        # hashing.node_matches(), spelled out for the small texts of a changelog
+        small = size < _SMALL and not policy.collision_detection
         parents = p1 + p2 if p1 < p2 else p2 + p1
         if not (
             small and _sha1(parents + text).digest() == node
-        ) and not hashing.node_matches(text, node, p1, p2):
+        ) and not hashing.node_matches(text, node, p1, p2, policy):
             # what was cached may be what is wrong: once more, from the disk
             self.forget()
             text = restorer.raw_text(rev)
-            if not hashing.node_matches(text, node, p1, p2):
+            if not hashing.node_matches(text, node, p1, p2, policy):
                 return None
             size = len(text)
-        _put(restorer.text_cache, rev, (node, text, True), size)
+        share.put(restorer.text_cache, rev, (node, text, True), size)
         if self._share_texts:
-            _put(_by_node, (node, rev), text, size)
+            share.put(share.by_node, (node, rev), text, size)
         return text
 
     def unchecked_text(self, rev: int) -> tuple[bytes, bool]:
@@ -226,13 +235,14 @@ class InnerRevlog(format.EntryAccess):
         texts = self.restorer.text_cache
         held = texts.get(rev)
         if held is None or held[0] != node or not held[2]:
-            _put(texts, rev, (node, text, checked), len(text))
+            share = self.storage.share
+            share.put(texts, rev, (node, text, checked), len(text))
 
     def drop_text(self, rev: int) -> None:
         """Forget the text of ``rev``."""
         held = self.restorer.text_cache.pop(rev, None)
         if held is not None:
-            _by_node.pop((held[0], rev), None)
+            self.storage.share.by_node.pop((held[0], rev), None)
 
     def forget(self) -> None:
         """Forget all that was read."""

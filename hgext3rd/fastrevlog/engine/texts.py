@@ -25,7 +25,6 @@ _ENTRY_SIZE = 64  # bytes of an index entry, interleaved with data when inline
 _BACKWARD = 63  # revs; a step back of at most this is a walk backwards
 _STEPS = 48  # texts kept on the way of a backward walk, at the most
 _budget = caches.budget
-_put = caches.budget.put
 _decompress = compression.decompress
 _bulk = compression.bulk
 _BOUNDED = compression.BOUNDED
@@ -42,8 +41,9 @@ _PATCH_ERRORS: tuple[type[Exception], ...] = (
 class Restorer:
     """Texts and chunks of one revlog, and the caches of both.
 
-    ``name`` is for messages.  ``texts`` maps a rev to ``(node, text, checked)``,
-    ``chunks`` maps a rev to the decompressed chunk.
+    ``name`` is for messages, ``share`` is charged for what the caches hold.
+    ``text_cache`` maps a rev to ``(node, text, checked)``, ``chunk_cache`` a rev to
+    the decompressed chunk.
     """
 
     __slots__ = (
@@ -52,19 +52,27 @@ class Restorer:
         'inline',
         'name',
         'options',
+        'share',
         'text_cache',
         'chunk_cache',
         '_last',
     )
 
     def __init__(
-        self, cindex: Any, datafile: Any, inline: bool, name: bytes, options: Any
+        self,
+        cindex: Any,
+        datafile: Any,
+        inline: bool,
+        name: bytes,
+        options: Any,
+        share: caches.Share,
     ) -> None:
         self.cindex = cindex
         self.datafile = datafile
         self.inline = inline
         self.name = name
         self.options = options
+        self.share = share
         self.text_cache: dict[int, tuple[bytes, bytes, bool]] = {}
         self.chunk_cache: dict[int, bytes] = {}
         # the rev that was restored last, and the chain that led to it
@@ -81,7 +89,7 @@ class Restorer:
         if chunk.__class__ is not bytes:
             # a view would hold on to all that it is a part of
             chunk = bytes(chunk)
-        _put(self.chunk_cache, rev, chunk, len(chunk))
+        self.share.put(self.chunk_cache, rev, chunk, len(chunk))
 
     def chain(self, rev: int) -> list[int]:
         """The delta chain of ``rev``, ascending.  Raises ``RevlogError``."""
@@ -171,7 +179,7 @@ class Restorer:
 
     def _affordable_steps(self, rev: int) -> int:
         size = max(self.cindex[rev][2], 1024)
-        return min(_STEPS, caches.budget.limit // 4 // size)
+        return min(_STEPS, self.share.limit // 4 // size)
 
     def apply_keeping_intermediates(
         self, base: bytes, revs: list[int], bins: list[Any], steps: int
@@ -181,12 +189,13 @@ class Restorer:
         text = mdiff.patches(base, bins[:lead]) if lead else base
         cindex = self.cindex
         texts = self.text_cache
+        put = self.share.put
         last = len(bins) - 1
         for at in range(lead, last):
             text = mdiff.patches(text, [bins[at]])
             rev = revs[at]
             if rev not in texts:
-                _put(texts, rev, (cindex[rev][7], text, False), len(text))
+                put(texts, rev, (cindex[rev][7], text, False), len(text))
         return mdiff.patches(text, [bins[last]])
 
     def chunks(
@@ -204,16 +213,17 @@ class Restorer:
         if chunks:
             found = [chunks.get(rev) for rev in revs]
             missing = [rev for rev, chunk in zip(revs, found) if chunk is None]
-            _budget.hits += len(revs) - len(missing)
+            _budget.chunk_hits += len(revs) - len(missing)
             if not missing:
                 return found
-        _budget.misses += len(missing)
+        _budget.chunk_reads += len(missing)
         fresh = self._read_window(missing)
         if fresh is None:
             fresh = self._read_planned(missing, target)
         if keep:
+            put = self.share.put
             for rev, chunk in zip(missing, fresh):
-                _put(chunks, rev, chunk, len(chunk))
+                put(chunks, rev, chunk, len(chunk))
         if missing is revs:
             return fresh
         supply = iter(fresh)

@@ -17,6 +17,8 @@ from typing import Any
 
 from mercurial import pathutil
 
+from . import caches, hashing
+
 _POSIX = os.name == 'posix'
 _READ_FLAGS = os.O_RDONLY | getattr(os, 'O_CLOEXEC', 0) | getattr(os, 'O_NOCTTY', 0)
 
@@ -180,17 +182,38 @@ class StoreVFS:
     """One store's files.  Names are store paths as bytes, ``data/a.i``.
 
     ``opener`` is Mercurial's, and stays the authority on everything but the
-    opening of files for reading.
+    opening of files for reading.  ``share`` is the memory that caches of this store
+    may take, ``hash_policy`` how its texts are checked.
     """
 
-    __slots__ = ('opener', 'direct', '_encode', '_prefix', '_folders')
+    __slots__ = (
+        'opener',
+        'direct',
+        'share',
+        'hash_policy',
+        '_encode',
+        '_prefix',
+        '_folders',
+    )
 
-    def __init__(self, opener: Any, direct: bool = _POSIX) -> None:
+    def __init__(
+        self,
+        opener: Any,
+        direct: bool = _POSIX,
+        share: caches.Share | None = None,
+        hash_policy: hashing.HashPolicy | None = None,
+    ) -> None:
         self.opener = opener
+        self.share = caches.Share() if share is None else share
+        self.hash_policy = hash_policy or hashing.HashPolicy()
         self._encode, self._prefix = _path_rule(opener)
         # open by system call? elsewhere Mercurial's opener knows the share modes
         self.direct = direct and self._encode is not None
         self._folders = FolderAudit(self._prefix[:-1])  # by encoded names
+
+    def through(self, opener: Any) -> StoreVFS:
+        """The same store, by another opener of Mercurial's."""
+        return StoreVFS(opener, self.direct, self.share, self.hash_policy)
 
     def path(self, name: bytes) -> bytes:
         """The encoded, absolute path of a store file."""

@@ -22,10 +22,9 @@ from typing import Any
 from mercurial import util
 from mercurial.i18n import _
 
-from . import caches, counters, errors, randomaccess
+from . import counters, errors, randomaccess
 
 _counters = counters.counters
-_BULK = 1000  # entries; a process that has added more is pulling or unbundling
 
 
 def inline_delay() -> Exception:
@@ -62,11 +61,12 @@ class Writer:
         if self.handles is not None:
             yield
             return
+        with self.inner.storage.share.while_writing(transaction):
+            yield from self._writing(transaction, data_end)
+
+    def _writing(self, transaction: Any, data_end: int | None) -> Iterator[None]:
         inner = self.inner
         index = data = None
-        bulk = _counters.entries > _BULK
-        if bulk:
-            caches.budget.narrow()
         try:
             revs = len(inner.cindex)
             data_size = inner.end(revs - 1) if revs else 0
@@ -86,8 +86,6 @@ class Writer:
                 index, data, _sidedata = self.handles
             self.handles = None
             inner.datafile.writing_handle = None
-            if bulk:
-                caches.budget.widen()
             try:
                 if data is not None:
                     data.close()
@@ -150,6 +148,7 @@ class Writer:
         before = len(inner.cindex) - 1
         header, body = data
         _counters.entries += 1
+        inner.storage.share.appended += 1
         if data_handle is None:
             if self.delayed is not None:
                 raise inline_delay()

@@ -21,21 +21,6 @@ def git_blob_name(text: bytes | None) -> bytes:
     return digest.hexdigest().encode('ascii')
 
 
-def make_diff(orig: Any) -> Any:
-    """Wrap ``context.basectx.diff``: the first diff prepares ``mercurial.patch``.
-
-    Not earlier, because most commands never load that module.
-    """
-    prepared = False
-
-    def diff(self: Any, *args: Any, **kw: Any) -> Any:
-        nonlocal prepared
-        if not prepared:
-            prepared = True
-            from mercurial import patch
-
-            if arguments_of(getattr(patch, '_gitindex', None)) == 'text':
-                patch._gitindex = git_blob_name
-        return orig(self, *args, **kw)
-
-    return diff
+def make_gitindex(place: Any) -> Any:
+    """For ``patch._gitindex``; None where it is not as we know it."""
+    return git_blob_name if arguments_of(place.stock) == 'text' else None

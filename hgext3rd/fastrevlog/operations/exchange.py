@@ -14,7 +14,7 @@ import contextlib
 import sys
 import types
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from mercurial import (
     changegroup,
@@ -29,8 +29,7 @@ from mercurial.i18n import _
 from mercurial.revlogutils import deltas as hgdeltas
 from mercurial.revlogutils import rewrite
 
-from .. import eligibility, fallback, process
-from .. import settings as settingsmod
+from .. import fallback, process, stores
 from ..compat import incoming as incomingmod
 from ..engine import additions
 from ..outer import adding
@@ -90,33 +89,6 @@ def _is_from(function: Any, module: Any) -> bool:
     )
 
 
-class Place(NamedTuple):
-    """Whose function is replaced: ``stock``."""
-
-    stock: Any
-
-
-_installed: list[Any] = []
-
-
-def install(module: Any) -> None:
-    """Put our functions in place in ``mercurial.changegroup``, once."""
-    if _installed:
-        return
-    _installed.append(module)
-    unpacker = module.cg1unpacker
-    apply = make_apply(Place(unpacker.apply))
-    add_files = make_add_files(Place(module._addchangegroupfiles))
-    unpacker.apply = apply
-    module._addchangegroupfiles = add_files
-
-
-def _enabled(repo: Any) -> bool:
-    """Is fastrevlog asked for in this repository?"""
-    settings = getattr(repo.svfs, '__dict__', {}).get(settingsmod.ATTRIBUTE)
-    return settings is not None and settings.enabled
-
-
 def make_apply(place: Any) -> Any:
     """Wrap ``cg1unpacker.apply``."""
     orig = place.stock
@@ -125,7 +97,7 @@ def make_apply(place: Any) -> Any:
         stream = self._stream
         if (
             self.__class__ in _UNPACKERS
-            and _enabled(repo)
+            and stores.of(repo.svfs).enabled
             and changegroups.Reader.reads(stream)
         ):
             self._stream = changegroups.Reader(stream)
@@ -158,7 +130,7 @@ def make_add_files(place: Any) -> Any:
             except fallback.STORAGE_ERRORS:
                 raise
             except Exception as exc:
-                _counters.mishap(fallback.describe(exc))
+                process.internal_error(exc)
         if stage is None:
             return orig(repo, source, revmap, trp, expectedfiles, needfiles, **kwargs)
         return stage.run(expectedfiles)
@@ -190,13 +162,13 @@ def _stage_of(
         or getattr(type(repo), 'file', None) is not localrepo.localrepository.file
     ):
         return None
-    storage = eligibility.storage_of(repo.svfs)
-    if isinstance(storage, str) or not storage.direct:
+    here = stores.of(repo.svfs)
+    if here.refusal is not None or not here.files.direct:
         return None
     if not all(_written_by_mercurial(owner, names) for owner, names in _REPLACED):
         _counters.refuse('adding: wrapped by an extension')
         return None
-    return FilesStage(repo, source, revmap, trp, kwargs, storage)
+    return FilesStage(repo, source, revmap, trp, kwargs, here.files)
 
 
 class FilesStage:
@@ -273,7 +245,7 @@ class FilesStage:
             # Mercurial says it, if it finds so, too
             return None
         except Exception as exc:
-            _counters.mishap(fallback.describe(exc))
+            process.internal_error(exc)
             return None
         finally:
             _counters.entries = counted

@@ -31,14 +31,14 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from mercurial import context, error, filelog, localrepo, pathutil, txnutil, util
+from mercurial import context, error, filelog, pathutil, revlog, txnutil, util
 from mercurial import vfs as vfsmod
 from mercurial.dirstateutils import timestamp
 from mercurial.utils import storageutil
 
-from .. import fallback, process
+from .. import fallback, process, stores, unchanged
 from ..compat import update
-from ..engine import caches, vfs
+from ..engine import vfs
 from ..outer import opening, reading
 from ..workers import cpus
 
@@ -96,12 +96,21 @@ class Checkout:
     may.
     """
 
-    __slots__ = ('audit', 'read', 'template_cache', '_repo', '_wvfs', '_prefix')
+    __slots__ = (
+        'audit',
+        'read',
+        'template_cache',
+        '_repo',
+        '_share',
+        '_wvfs',
+        '_prefix',
+    )
 
     def __init__(self, repo: Any, mctx: Any, first: bytes) -> None:
         self.audit = _auditor(repo.wvfs)
         self.template_cache = _template_cache(repo, first)
         self.read = _reader(repo, mctx, self.template_cache)
+        self._share = stores.of(repo.svfs).share
         self._repo = repo
         self._wvfs = repo.wvfs
         self._prefix = repo.wvfs.base + b'/'
@@ -128,9 +137,15 @@ class Checkout:
         except _EXPECTED:
             return None
         except Exception as exc:
-            process.counters.mishap(fallback.describe(exc))
+            fallback.internal_error(exc, b'data/%s.i' % f, self._repo.svfs)
             return None
         return found.st_mode, len(data), timestamp.mtime_of(found)
+
+    def limited(self) -> contextlib.AbstractContextManager[None]:
+        """A context in which no text is kept: each is asked for once."""
+        if self._share is None:
+            return contextlib.nullcontext()
+        return self._share.limited_to(0)
 
 
 def _auditor(wvfs: Any) -> Callable[[bytes], None]:
@@ -159,11 +174,6 @@ def _auditor(wvfs: Any) -> Callable[[bytes], None]:
     return audit
 
 
-def _is_of(module: Any, function: Any) -> bool:
-    """Is this the module's own function, not an extension's in its place?"""
-    return getattr(function, '__globals__', None) is vars(module)
-
-
 def is_plain(repo: Any, wctx: Any) -> bool:
     """May files be created without Mercurial's general machinery?"""
     wvfs = repo.wvfs
@@ -174,10 +184,10 @@ def is_plain(repo: Any, wctx: Any) -> bool:
         and type(wctx) is context.workingctx
         and type(wvfs) is vfsmod.vfs
         and wvfs.createmode is None
-        and _is_of(localrepo, unfiltered.wwrite)
-        and _is_of(localrepo, unfiltered._filter)
-        and _is_of(context, context.workingfilectx.write)
-        and _is_of(context, context.workingfilectx.clearunknown)
+        and unchanged.is_of('mercurial.localrepo', unfiltered.wwrite)
+        and unchanged.is_of('mercurial.localrepo', unfiltered._filter)
+        and unchanged.is_of('mercurial.context', context.workingfilectx.write)
+        and unchanged.is_of('mercurial.context', context.workingfilectx.clearunknown)
         and not (ui.verbose or ui.debugflag)
         and not ui.configbool(b'experimental', b'update.atomic-file')
         and not ui.configbool(b'experimental', b'merge.checkpathconflicts')
@@ -190,7 +200,9 @@ def _reader(repo: Any, mctx: Any, template_cache: opening.TemplateCache | None) 
     def generally(path: bytes) -> bytes:
         return mctx.filectx(path).data()
 
-    if type(mctx) is not context.changectx or not _is_of(context, context.filectx.data):
+    if type(mctx) is not context.changectx or not unchanged.is_of(
+        'mercurial.context', context.filectx.data
+    ):
         return generally
     open_filelog = repo.file
     node_of = mctx.filenode
@@ -198,9 +210,10 @@ def _reader(repo: Any, mctx: Any, template_cache: opening.TemplateCache | None) 
     def by_filelog(path: bytes) -> bytes:
         return open_filelog(path).read(node_of(path))
 
-    altering = reading.altering_flags()
-    if altering is None or template_cache is None:
+    if template_cache is None or not _reads_plainly():
         return by_filelog
+    api = process.state.installation.api
+    altering = api.altering_flags
     text_of = template_cache.text
     filtered = storageutil.filtermetadata
     served = process.counters.served
@@ -215,13 +228,23 @@ def _reader(repo: Any, mctx: Any, template_cache: opening.TemplateCache | None) 
     return by_text
 
 
+def _reads_plainly() -> bool:
+    """Does Mercurial's revlog read a revision without flags as it always did?"""
+    return reading.how_it_reads(revlog.revlog) == reading.PLAIN and unchanged.is_of(
+        'mercurial.revlog',
+        revlog.revlog._revisiondata,
+        revlog.revlog.revision,
+        revlog.revlog.rawdata,
+    )
+
+
 def _template_cache(repo: Any, path: bytes) -> opening.TemplateCache | None:
     """What opens file logs, if it does so for the one of ``path``."""
     filelog_class: Any = filelog.filelog
     if (
-        not _is_of(localrepo, type(repo.unfiltered()).file)
-        or not _is_of(filelog, filelog_class.__init__)
-        or not _is_of(filelog, filelog_class.read)
+        not unchanged.is_of('mercurial.localrepo', type(repo.unfiltered()).file)
+        or not unchanged.is_of('mercurial.filelog', filelog_class.__init__)
+        or not unchanged.is_of('mercurial.filelog', filelog_class.read)
         or repo.currenttransaction() is not None
         or txnutil.mayhavepending(repo.root)
     ):
@@ -271,8 +294,11 @@ def _write_files(
     yield True, filedata
 
 
-def make_batchget(orig: Any) -> Any:
-    """Wrap ``batchget``, which writes the files of one worker's share."""
+def make_batchget(place: Any) -> Any:
+    """For ``batchget``, which writes the files of one worker's share."""
+    if update.action_get(place.holder) is None:
+        return None
+    orig = place.stock
 
     def batchget(
         repo: Any, mctx: Any, wctx: Any, wantfiledata: bool, actions: Any
@@ -281,13 +307,10 @@ def make_batchget(orig: Any) -> Any:
         if checkout is None:
             yield from orig(repo, mctx, wctx, wantfiledata, actions)
             return
-        caches.budget.narrow(0)
-        try:
+        with checkout.limited():
             yield from _write_files(
                 orig, checkout, repo, mctx, wctx, wantfiledata, actions
             )
-        finally:
-            caches.budget.widen()
 
     return batchget
 
@@ -350,8 +373,12 @@ def prepare(
     return checkout, _fewer_workers(repo.ui, checkout.template_cache, paths)
 
 
-def make_apply(orig: Any, action_get: Any) -> Any:
-    """Wrap the function that applies an update, to prepare for its files."""
+def make_apply(place: Any) -> Any:
+    """For the function that applies an update, to prepare for its files."""
+    orig, holder = place.stock, place.holder
+    action_get = update.action_get(holder)
+    if action_get is None:
+        return None
 
     def apply(
         repo: Any, mresult: Any, wctx: Any, mctx: Any, *args: Any, **kw: Any
@@ -361,7 +388,7 @@ def make_apply(orig: Any, action_get: Any) -> Any:
         except fallback.STORAGE_ERRORS:
             prepared = None
         except Exception as exc:
-            process.counters.mishap(fallback.describe(exc))
+            process.internal_error(exc)
             prepared = None
         if prepared is None:
             return orig(repo, mresult, wctx, mctx, *args, **kw)
@@ -374,13 +401,3 @@ def make_apply(orig: Any, action_get: Any) -> Any:
             delattr(wctx, _CHECKOUT)
 
     return apply
-
-
-def install(merge: Any) -> None:
-    """Put our functions in place, where Mercurial looks as expected."""
-    found = update.locate(merge)
-    if found is not None:
-        holder, name, action_get = found
-        holder.batchget = make_batchget(holder.batchget)
-        apply = make_apply(getattr(holder, name), action_get)
-        setattr(holder, name, apply)

@@ -116,8 +116,9 @@ class LazyAncestors(ancestor.lazyancestors):  # type: ignore[misc]
             return super().__contains__(target)
 
 
-def make_ancestors(orig: Any) -> Any:
-    """Wrap ``revlog.ancestors``."""
+def make_ancestors(place: Any) -> Any:
+    """For ``revlog.ancestors``."""
+    orig = place.stock
     stock_class = ancestor.lazyancestors
 
     def ancestors(self: Any, *args: Any, **kw: Any) -> Any:

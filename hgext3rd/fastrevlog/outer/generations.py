@@ -8,7 +8,6 @@ are not worth a short way.
 
 from __future__ import annotations
 
-import importlib
 import itertools
 from collections.abc import Iterator
 from typing import Any
@@ -28,30 +27,13 @@ _ARGUMENTS = {
     '_genrevancestors': 'repo revs followfirst startdepth stopdepth cutfunc',
     '_genrevdescendants': 'repo revs followfirst',
 }
-_HOMES = ('mercurial.dagop', 'mercurial.utils.dag_util')
 
 
-def replacements() -> list[tuple[Any, str, Any, Any]]:
-    """Where each of Mercurial's two generators is, its name, it, and ours."""
-    try:
-        home = importlib.import_module('mercurial.utils.dag_util')
-    except ImportError:  # 7.0
-        home = importlib.import_module('mercurial.dagop')
-    found = []
-    for name, make in (
-        ('_genrevancestors', make_revancestors),
-        ('_genrevdescendants', make_revdescendants),
-    ):
-        theirs = getattr(home, name, None)
-        if arguments_of(theirs) == _ARGUMENTS[name]:
-            found.append((home, name, theirs, make(theirs)))
-    return found
-
-
-def make_revancestors(orig: Any) -> Any:
-    """Wrap ``_genrevancestors``, the generator behind ``dagop.revancestors``."""
-    if parents.written_in(orig) not in _HOMES:
-        return orig
+def make_revancestors(place: Any) -> Any:
+    """For ``_genrevancestors``, the generator behind ``dagop.revancestors``."""
+    orig = place.stock
+    if arguments_of(orig) != _ARGUMENTS[place.name]:
+        return None
 
     def _genrevancestors(
         repo: Any,
@@ -112,10 +94,11 @@ def _ancestors(cl: Any, revs: Any, theirs: Iterator[int]) -> Iterator[int]:
     yield from itertools.dropwhile(lambda rev: rev >= last, theirs)
 
 
-def make_revdescendants(orig: Any) -> Any:
-    """Wrap ``_genrevdescendants``, the generator behind ``dagop.revdescendants``."""
-    if parents.written_in(orig) not in _HOMES:
-        return orig
+def make_revdescendants(place: Any) -> Any:
+    """For ``_genrevdescendants``, the generator behind ``dagop.revdescendants``."""
+    orig = place.stock
+    if arguments_of(orig) != _ARGUMENTS[place.name]:
+        return None
 
     def _genrevdescendants(repo: Any, revs: Any, followfirst: bool) -> Iterator[int]:
         cl = repo.changelog
@@ -145,8 +128,9 @@ def make_revdescendants(orig: Any) -> Any:
     return _genrevdescendants
 
 
-def make_headrevs(orig: Any) -> Any:
-    """Wrap ``revlog.headrevs``: the heads of some revisions among themselves."""
+def make_headrevs(place: Any) -> Any:
+    """For ``revlog.headrevs``: the heads of some revisions among themselves."""
+    orig = place.stock
     spans = (smartset._spanset, smartset.fullreposet)
 
     def headrevs(self: Any, revs: Any = None, stop_rev: Any = None) -> Any:

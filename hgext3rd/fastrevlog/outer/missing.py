@@ -25,8 +25,9 @@ _STEPS = ('incrementalmissingrevs', 'rev', 'node')
 _HOMES = ('mercurial.revlog', 'mercurial.changelog', 'mercurial.repoview')
 
 
-def make_findmissingrevs(orig: Any) -> Any:
-    """Wrap ``revlog.findmissingrevs``."""
+def make_findmissingrevs(place: Any) -> Any:
+    """For ``revlog.findmissingrevs``."""
+    orig = place.stock
 
     def findmissingrevs(self: Any, common: Any = None, heads: Any = None) -> list[int]:
         if common is not None and heads is not None:
@@ -39,8 +40,9 @@ def make_findmissingrevs(orig: Any) -> Any:
     return findmissingrevs
 
 
-def make_findmissing(orig: Any) -> Any:
-    """Wrap ``revlog.findmissing``, which takes and gives nodes."""
+def make_findmissing(place: Any) -> Any:
+    """For ``revlog.findmissing``, which takes and gives nodes."""
+    orig = place.stock
 
     def findmissing(self: Any, common: Any = None, heads: Any = None) -> list[bytes]:
         if common is not None and heads is not None:

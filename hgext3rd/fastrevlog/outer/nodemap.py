@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from mercurial import revlog
 from mercurial.revlogutils import nodemap
 
 from ..engine.nodemap import docket as docketmod
@@ -31,7 +30,9 @@ INLINE = 'the revlog is inline'
 
 def serve(rl: Any, inner: Any) -> None:
     """Give the revlog ``rl``, being opened, an index that uses its node map."""
-    inner.index = index = proxymod.MappedIndexProxy.bound(inner.cindex)
+    index = proxymod.MappedIndexProxy.bound(inner.cindex)
+    index.share = inner.storage.share
+    inner.index = index
     read(rl, inner, index)
 
 
@@ -81,32 +82,9 @@ def _index_of(rl: Any) -> proxymod.MappedIndexProxy | None:
     return index if isinstance(index, proxymod.MappedIndexProxy) else None
 
 
-_hooked = False
-
-
-def hooks() -> list[tuple[Any, str, Any, Any]]:
-    """What is to be replaced, the first time; nothing later.
-
-    As ``(where, name, Mercurial's, ours)``.
-    """
-    global _hooked
-    if _hooked:
-        return []
-    _hooked = True
-    outer = revlog.revlog
-    return [
-        (outer, 'clearcaches', outer.clearcaches, make_clearcaches(outer.clearcaches)),
-        (
-            nodemap,
-            'persist_nodemap',
-            nodemap.persist_nodemap,
-            make_persist(nodemap.persist_nodemap),
-        ),
-    ]
-
-
-def make_clearcaches(orig: Any) -> Any:
-    """Wrap ``revlog.clearcaches``."""
+def make_clearcaches(place: Any) -> Any:
+    """For ``revlog.clearcaches``."""
+    orig = place.stock
 
     def clearcaches(self: Any, *args: Any, **kwargs: Any) -> None:
         orig(self, *args, **kwargs)
@@ -117,8 +95,9 @@ def make_clearcaches(orig: Any) -> Any:
     return clearcaches
 
 
-def make_persist(orig: Any) -> Any:
-    """Wrap ``nodemap.persist_nodemap``."""
+def make_persist(place: Any) -> Any:
+    """For ``nodemap.persist_nodemap``."""
+    orig = place.stock
 
     def persist_nodemap(tr: Any, rl: Any, *args: Any, **kwargs: Any) -> None:
         orig(tr, rl, *args, **kwargs)

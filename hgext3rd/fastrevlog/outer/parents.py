@@ -36,10 +36,9 @@ def written_in(function: Any) -> str:
     return getattr(function, '__globals__', {}).get('__name__', '')
 
 
-def make_parentrevs(orig: Any) -> Any:
-    """Wrap ``revlog.parentrevs``; what somebody else wrapped before stays as it is."""
-    if written_in(orig) != 'mercurial.revlog':
-        return orig
+def make_parentrevs(place: Any) -> Any:
+    """For ``revlog.parentrevs``."""
+    orig = place.stock
 
     def parentrevs(self: Any, rev: int) -> tuple[int, int]:
         source = self._fastrevlog_source
@@ -61,8 +60,14 @@ def make_parentrevs(orig: Any) -> Any:
     return parentrevs
 
 
-def make_get_data(orig: Any) -> Any:
-    """Wrap ``revlog._get_data``: what was read is kept for `give_source`."""
+def make_source(place: Any) -> Any:
+    """For the attribute of Mercurial's class."""
+    return indexmod.NO_SOURCE
+
+
+def make_get_data(place: Any) -> Any:
+    """For ``revlog._get_data``: what was read is kept for `give_source`."""
+    orig = place.stock
 
     def _get_data(self: Any, *args: Any, **kw: Any) -> Any:
         data = self.__dict__[_READ] = orig(self, *args, **kw)

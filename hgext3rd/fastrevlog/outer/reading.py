@@ -9,69 +9,65 @@ Mercurial's function.
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 from mercurial import error, revlog
 
-from .. import fallback
-from ..compat import detect
+from .. import fallback, unchanged
 from ..engine import errors
 
+# the methods of the outer revlog that the short way leaves out
+LEFT_OUT = ('_rawtext', 'checkhash', 'flags', 'hash', 'node', 'parents', 'rev')
+_functions_of = operator.attrgetter(*LEFT_OUT)
 # how a class of revlog reads a revision: in a way of its own, as Mercurial's
 # revlog does, or so once the revision is known not to be filtered (repoview)
 CUSTOM, PLAIN, FILTERED = 0, 1, 2
-# a class that replaces one of them reads or checks differently
-_CUSTOMS = ('_rawtext', 'checkhash', 'hash', 'revision', 'rawdata', 'flags', 'node')
-
-
-class _Ours:
-    """What was found when the function was made."""
-
-    altering = 0xFFFF
-    plain: dict[str, Any] = {}
-    ways: dict[type, int] = {}
-
-
-_ours = _Ours()
+_PLAIN_MODULES = ('mercurial.revlog',)
+_FILTERED_MODULES = ('mercurial.revlog', 'mercurial.repoview')
+_MOST_CLASSES = 64  # Mercurial makes a class for each filtered changelog
+# an attribute of a revlog: how many it had when none of LEFT_OUT was among them
+LOOKED_AT = '_fastrevlog_looked_at'
 
 
 def how_it_reads(cls: type) -> int:
-    """``CUSTOM``, ``PLAIN`` or ``FILTERED``; looked at once for each class."""
-    how = _ours.ways.get(cls)
-    if how is not None:
-        return how
-    how = PLAIN
-    for name, function in _ours.plain.items():
-        used = getattr(cls, name)
-        if used is not function:
-            if getattr(used, '__module__', '') != 'mercurial.repoview':
-                how = CUSTOM
-                break
-            how = FILTERED
-    _ours.ways[cls] = how
-    return how
+    """``CUSTOM``, ``PLAIN`` or ``FILTERED``, by where its methods were written."""
+    if unchanged.methods_are_of(cls, _PLAIN_MODULES, LEFT_OUT):
+        return PLAIN
+    if unchanged.methods_are_of(cls, _FILTERED_MODULES, LEFT_OUT):
+        return FILTERED
+    return CUSTOM
 
 
-def altering_flags() -> int | None:
-    """The flags of a revision that alter the text of a file.
+def is_untouched(rl: Any) -> bool:
+    """Was none of :data:`LEFT_OUT` put on the revlog ``rl`` itself?
 
-    None if Mercurial's revlog was changed (by an extension).
+    Notes how many attributes it has, which tells whether there is one more later.
     """
-    if not _ours.plain or how_it_reads(revlog.revlog) != PLAIN:
-        return None
-    return _ours.altering
+    if unchanged.has_own(rl, LEFT_OUT):
+        return False
+    attributes = rl.__dict__
+    attributes[LOOKED_AT] = 0
+    attributes[LOOKED_AT] = len(attributes)
+    return True
 
 
-def make_revisiondata(orig: Any, generation: detect.HgApi, load_inner: Any) -> Any:
-    """Wrap ``revlog._revisiondata``; ``load_inner`` is Mercurial's."""
-    altering = 0xFFFF & ~generation.neutral_flags
+def make_revisiondata(place: Any) -> Any:
+    """For ``revlog._revisiondata``."""
+    orig = place.stock
+    altering = place.api.altering_flags
+    inner_class = place.api.inner
     expected = fallback.STORAGE_ERRORS
     stock = revlog._InnerRevlog
-    outer = revlog.revlog
-    ways = _ours.ways
-    inner_class = generation.inner
-    _ours.altering = altering
-    _ours.plain = {name: getattr(outer, name) for name in _CUSTOMS}
+    load_inner = unchanged.stock_of(place.holder._load_inner)
+    # class -> its methods, and how it reads with them
+    classes: dict[type, tuple[tuple[Any, ...], int]] = {}
+
+    def look_at(cls: type) -> tuple[tuple[Any, ...], int]:
+        if len(classes) >= _MOST_CLASSES:
+            classes.clear()
+        known = classes[cls] = (_functions_of(cls), how_it_reads(cls))
+        return known
 
     def _revisiondata(
         self: Any, nodeorrev: Any, raw: bool = False, validate: bool = True
@@ -79,10 +75,14 @@ def make_revisiondata(orig: Any, generation: detect.HgApi, load_inner: Any) -> A
         inner = self._inner
         if inner.__class__ is inner_class and validate:
             cls = self.__class__
-            how = ways.get(cls)
-            if how is None:
-                how = how_it_reads(cls)
-            if how:
+            known = classes.get(cls)
+            if known is None or known[0] != _functions_of(cls):
+                known = look_at(cls)
+            how = known[1]
+            attributes = self.__dict__
+            if how and (
+                attributes.get(LOOKED_AT) == len(attributes) or is_untouched(self)
+            ):
                 cindex = inner.cindex
                 rev = nodeorrev
                 if rev.__class__ is not int:

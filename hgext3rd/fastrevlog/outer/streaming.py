@@ -15,8 +15,9 @@ from typing import Any
 from ..engine import errors
 
 
-def make_emitrevisions(orig: Any) -> Any:
-    """Wrap ``revlog.emitrevisions``."""
+def make_emitrevisions(place: Any) -> Any:
+    """For ``revlog.emitrevisions``."""
+    orig = place.stock
 
     def emitrevisions(self: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
         if not getattr(self._inner, 'is_fastrevlog', False):

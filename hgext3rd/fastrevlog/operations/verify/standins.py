@@ -10,7 +10,6 @@ out is counted and crossed out here.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from collections.abc import Iterator
@@ -19,38 +18,21 @@ from typing import Any
 from mercurial import filelog
 from mercurial.i18n import _
 
-from ... import install, process, settings
+from ... import process, stores, unchanged
 from ...workers import pool as poolmod
 from . import filelogs
-
-
-@contextlib.contextmanager
-def override_enabled(repo: Any, enabled: bool) -> Iterator[None]:
-    """Serve, or do not serve, the revlogs of ``repo`` that are opened within."""
-    attributes = repo.svfs.__dict__
-    before = attributes.get(settings.ATTRIBUTE)
-    inside = install.settings_of(repo.svfs)._replace(enabled=enabled)
-    settings.attach(repo, inside)
-    try:
-        yield
-    finally:
-        if before is None:
-            del attributes[settings.ATTRIBUTE]
-        else:
-            attributes[settings.ATTRIBUTE] = before
 
 
 def use_stock_inner(rl: Any) -> bool:
     """Let Mercurial's own code read ``rl`` from now on, if it is ours; was it?
 
     The index is the one that was loaded; nothing else that we know of ``rl`` is
-    used again.  Called where :func:`serving` says no.
+    used again.
     """
     if not getattr(rl._inner, 'is_fastrevlog', False):
         return False
-    refused = dict(process.counters.refused)
-    rl._load_inner(rl._inner.cindex, None)
-    process.counters.refused = refused  # it was served
+    load_inner = unchanged.stock_of(type(rl)._load_inner)
+    load_inner(rl, rl._inner.cindex, None)
     return True
 
 
@@ -85,7 +67,7 @@ class Standins:
         pool = poolmod.WorkerPool(
             self._check,
             first + rest,
-            on_start=process.counters.reset,
+            on_start=process.after_fork,
             on_end=self._worker_ends,
             on_loss=self._worker_lost,
         )
@@ -96,7 +78,7 @@ class Standins:
         self._pool = pool
 
     def _check(self, path: bytes) -> filelogs.FilelogFacts | None:
-        with override_enabled(self._repo, True):
+        with stores.of(self._repo.svfs).overriding(enabled=True):
             return self._checker.check(path)
 
     def set_expected(self, filenodes: Any, filelinkrevs: Any) -> None:
@@ -136,7 +118,7 @@ class Standins:
 
     def real_file(self, path: bytes) -> Any:
         """The file log of ``path``, read by Mercurial's own code."""
-        with override_enabled(self._repo, True):
+        with stores.of(self._repo.svfs).overriding(enabled=True):
             fl = self._repo.file(path)
         if isinstance(fl, filelog.filelog):
             use_stock_inner(fl._revlog)
@@ -173,7 +155,7 @@ class CheckedFilelog:
     def __init__(
         self, standins: Standins, path: bytes, facts: filelogs.FilelogFacts
     ) -> None:
-        self._findings = standins
+        self._standins = standins
         self._path = path
         self._facts = facts
 
@@ -185,7 +167,7 @@ class CheckedFilelog:
 
     def verifyintegrity(self, state: Any) -> Iterator[Any]:
         """No problem.  Called once, when it is this file log's turn."""
-        self._findings.mark_verified(self._path)
+        self._standins.mark_verified(self._path)
         return iter(())
 
     def __iter__(self) -> Iterator[int]:
@@ -194,7 +176,7 @@ class CheckedFilelog:
 
     def __getattr__(self, name: str) -> Any:
         """The rest is asked of file logs that another one was copied from."""
-        return getattr(self._findings.real_file(self._path), name)
+        return getattr(self._standins.real_file(self._path), name)
 
 
 class CheckedRepo:

@@ -26,22 +26,14 @@ Mercurial's.
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from typing import Any
 
-from mercurial import (
-    extensions,
-    filelog,
-    revlog,
-    verify,
-    worker,
-)
-from mercurial import (
-    store as storemod,
-)
+from mercurial import store as storemod
+from mercurial import verify, worker
 
-from ... import metadata, settings
-from ...engine import caches, hashing
+from ... import settings, stores, unchanged
 from ...workers import cpus
 from ...workers import pool as poolmod
 from . import standins as standinsmod
@@ -51,82 +43,88 @@ from . import standins as standinsmod
 _WORTHWHILE = 400
 _SPLIT_WEIGHT = 40
 
-# Extensions that may wrap what `_is_plain` looks at: they have no say about
+# Extensions that may wrap what is left out: they have no say about
 # revisions without flags, and the workers vouch for no others.
 _HARMLESS = ('hgext.lfs.wrapper',)
-# how the names of our own modules begin
-_OURS = '%s.' % metadata.__package__
+_STANDINS = '_fastrevlog_standins'  # an attribute of the verifier
+
+# what of Mercurial is left out for a file log that a stand-in stands for: a module,
+# a class in it or '', and functions
+LEFT_OUT = (
+    ('mercurial.verify', 'verifier', '_checkentry _err _warn _exc'),
+    ('mercurial.revlog', '', '_verify_revision'),
+    (
+        'mercurial.revlog',
+        'revlog',
+        'verifyintegrity revision rawdata _revisiondata checkhash hash checksize',
+    ),
+    ('mercurial.revlog', 'revlog', 'parents linkrev'),
+    ('mercurial.filelog', 'filelog', 'verifyintegrity renamed revision rawdata'),
+    ('mercurial.filelog', 'narrowfilelog', 'renamed'),
+)
 
 
-def _hg_verify(orig: Any, repo: Any, *args: Any, **opts: Any) -> Any:
-    """In the place of ``hg.verify``; the front door installs it."""
-    with _thoroughly(repo):
-        return orig(repo, *args, **opts)
+# Replacements of the verifier's methods
 
 
-@contextlib.contextmanager
-def _thoroughly(repo: Any) -> Iterator[None]:
-    """Read from disk, detect collisions, and let workers help the verifier."""
-    if not repo.ui.configbool(settings.SECTION, b'enabled'):
-        yield
-        return
-    caches.drop_all()
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(hashing.collision_detection())
-        verifier = verify.verifier
-        wrappers = (
-            ('verify', _verify),
-            ('_verifychangelog', _verifychangelog),
-            ('_verifyfiles', _verifyfiles),
-        )
-        known = all(hasattr(verifier, name) for name, _wrapper in wrappers)
-        if known and getattr(verifier.verify, '_unboundwrapper', None) is not _verify:
-            for name, wrapper in wrappers:
-                wrapped = extensions.wrappedfunction(verifier, name, wrapper)
-                stack.enter_context(wrapped)
-        yield
+def make_verify(place: Any) -> Any:
+    """For ``verifier.verify``, the whole: whatever way it ends, no worker is left."""
+    orig = place.stock
+
+    def verify(self: Any) -> Any:
+        store = stores.of(self.repo.svfs)
+        if not store.enabled or store.share is None:
+            return orig(self)
+        # read from disk, and detect collisions
+        store.share.clear()
+        with store.hash_policy.detecting_collisions():
+            if not _is_plain(self):
+                return orig(self)
+            with _by_mercurial(self.repo), standinsmod.Standins(self) as standins:
+                setattr(self, _STANDINS, standins)
+                return orig(self)
+
+    return verify
 
 
-# Wraps of the verifier's methods
+def make_verifychangelog(place: Any) -> Any:
+    """For the first pass of the verifier: the moment to send the workers off."""
+    orig = place.stock
+
+    def _verifychangelog(self: Any) -> Any:
+        standins = getattr(self, _STANDINS, None)
+        if standins is not None:
+            _send_workers(self, standins)
+        return orig(self)
+
+    return _verifychangelog
 
 
-def _verify(orig: Any, verifier: Any) -> Any:
-    """The whole: whatever way it ends, no worker is left behind."""
-    if not _is_plain(verifier):
-        return orig(verifier)
-    with _by_mercurial(verifier.repo), standinsmod.Standins(verifier) as standins:
-        verifier._fastrevlog_standins = standins
-        return orig(verifier)
+def make_verifyfiles(place: Any) -> Any:
+    """For the last pass but one: the moment to make use of what was found."""
+    orig = place.stock
 
+    def _verifyfiles(self: Any, filenodes: Any, filelinkrevs: Any) -> Any:
+        standins = getattr(self, _STANDINS, None)
+        if standins is None:
+            return orig(self, filenodes, filelinkrevs)
+        standins.set_expected(filenodes, filelinkrevs)
+        repo = self.repo
+        self.repo = standinsmod.CheckedRepo(repo, standins)
+        try:
+            files, revisions = orig(self, filenodes, filelinkrevs)
+        finally:
+            self.repo = repo
+        return files, revisions + standins.revisions
 
-def _verifychangelog(orig: Any, verifier: Any) -> Any:
-    """The first pass: the moment to send the workers off."""
-    standins = getattr(verifier, '_fastrevlog_standins', None)
-    if standins is not None:
-        _send_workers(verifier, standins)
-    return orig(verifier)
-
-
-def _verifyfiles(orig: Any, verifier: Any, filenodes: Any, filelinkrevs: Any) -> Any:
-    """The last pass but one: the moment to make use of what was found."""
-    standins = getattr(verifier, '_fastrevlog_standins', None)
-    if standins is None:
-        return orig(verifier, filenodes, filelinkrevs)
-    standins.set_expected(filenodes, filelinkrevs)
-    repo = verifier.repo
-    verifier.repo = standinsmod.CheckedRepo(repo, standins)
-    try:
-        files, revisions = orig(verifier, filenodes, filelinkrevs)
-    finally:
-        verifier.repo = repo
-    return files, revisions + standins.revisions
+    return _verifyfiles
 
 
 @contextlib.contextmanager
 def _by_mercurial(repo: Any) -> Iterator[None]:
     """Let Mercurial's own code read: it has its own words for what is damaged."""
     changed = []
-    with standinsmod.override_enabled(repo, False):
+    with stores.of(repo.svfs).overriding(enabled=False):
         for rl in (repo.changelog, repo.manifestlog.getstorage(b'')._revlog):
             inner, index = rl._inner, rl.index
             if standinsmod.use_stock_inner(rl):
@@ -147,29 +145,21 @@ def _is_plain(verifier: Any) -> bool:
         return False
     if not getattr(verifier.repo.changelog._inner, 'is_fastrevlog', False):
         return False
-    for container, names in (
-        (verify.verifier, ('_checkentry', '_err', '_warn', '_exc')),
-        (revlog, ('_verify_revision',)),
-        (revlog.revlog, ('verifyintegrity', 'revision', 'rawdata', '_revisiondata')),
-        (revlog.revlog, ('checkhash', 'hash', 'checksize', 'parents', 'linkrev')),
-        (filelog.filelog, ('verifyintegrity', 'renamed', 'revision', 'rawdata')),
-        (filelog.narrowfilelog, ('renamed',)),
-    ):
-        for name in names:
-            if not hasattr(container, name):
+    for module, class_name, names in LEFT_OUT:
+        holder = sys.modules[module]
+        for name in names.split():
+            function = getattr(
+                getattr(holder, class_name) if class_name else holder, name, None
+            )
+            function = unchanged.without(function, _HARMLESS)
+            if unchanged.home(function) not in ('mercurial.filelog', module):
                 return False
-            for function in extensions.getwrapperchain(container, name):
-                module = getattr(function, '__module__', None) or ''
-                if module.startswith(('mercurial.', _OURS)):
-                    continue
-                if module not in _HARMLESS:
-                    return False
     return True
 
 
 def _workers(ui: Any) -> tuple[int, bool]:
     """How many workers, and whether that is the user's word."""
-    wanted = settings.verify_workers(ui)
+    wanted = settings.workers(ui)
     if not (ui.configbool(b'worker', b'enabled') and worker.ismainthread()):
         return 1, False
     workers = wanted or cpus.usable_cores()

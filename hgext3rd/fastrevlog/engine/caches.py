@@ -95,9 +95,9 @@ class Share:
     moment: never more, less within :meth:`limited_to`.
 
     ``by_node`` maps a node and its rev to a raw text, for file logs, whose objects
-    Mercurial makes anew each time a file is looked at.  Only texts that were checked and
-    that no flag alters get in, so an entry is right whatever object asks: the node is
-    the hash of the text.  The rev tells apart what a damaged index has twice.
+    Mercurial makes anew each time a file is looked at.  Only texts that were checked
+    and that no flag alters get in, so an entry is right whatever object asks: the node
+    is the hash of the text.  The rev tells apart what a damaged index has twice.
     """
 
     __slots__ = (

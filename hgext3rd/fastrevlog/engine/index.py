@@ -51,7 +51,7 @@ class IndexProxy:
 
     # what the C index was parsed from, if that was a file of entries alone
     source: Source
-    # the memory that columns are charged to; without, they are not kept
+    # the memory that columns are charged to
     share: caches.Share | None = None
 
     def __init__(self, cindex: Any) -> None:
@@ -93,7 +93,9 @@ class IndexProxy:
         else:
             columns = held.grown(count)
             added = count - len(held)
-        if self.share is not None:
+        if self.share is None:
+            self.held[0] = columns
+        else:
             size = added * columnsmod.BYTES_PER_REV
             self.share.put(self.held, 0, columns, size)
         return columns

@@ -89,16 +89,15 @@ def test_appended_and_deleted_revisions(with_source: bool) -> None:
     assert all_pairs(after) == canonical(parents)
 
 
-def test_columns_are_held_within_the_budget(monkeypatch: Any) -> None:
-    budget = caches.Budget(limit=1 << 20)
-    monkeypatch.setattr(caches, "budget", budget)
+def test_columns_are_held_within_the_budget() -> None:
+    share = caches.Share(1 << 20, caches.Budget())
     parents = graphs.graph(random.Random(1), 2000)
     proxy = proxy_of(parents)
+    proxy.share = share
     made = proxy.columns(True)
     assert proxy.columns(True) is made
-    assert 2000 * columns.BYTES_PER_REV <= budget.used <= 2000 * 8 + 1000
-    budget.limit = 100
-    budget.shrink()
+    assert 2000 * columns.BYTES_PER_REV <= share.used <= 2000 * 8 + 1000
+    share.ask(100)
     assert not proxy.held
     # no room: made, used, and not kept
     again = proxy.columns(True)

@@ -19,7 +19,8 @@ class Counts:
     revlog to how many were served, ``refused`` a reason to how many were
     handed back to Mercurial, ``internal_errors`` what went wrong inside fastrevlog to
     how often, ``texts`` counts restored texts, ``entries``
-    appended revisions, ``groups`` file logs that received a group the short way,
+    appended revisions, ``groups`` file logs that received a group the short
+    way, ``shared`` those of them that a worker worked out,
     ``garbled`` lines that were no JSON.
     """
 
@@ -36,6 +37,7 @@ class Counts:
     texts: int = 0
     entries: int = 0
     groups: int = 0
+    shared: int = 0
     garbled: int = 0
 
     def add(self, line: dict[str, Any]) -> None:
@@ -47,6 +49,7 @@ class Counts:
         self.texts += line.get("texts", 0)
         self.entries += line.get("entries", 0)
         self.groups += line.get("groups", 0)
+        self.shared += line.get("shared", 0)
         self.garbled += line.get("garbled", 0)
 
     def as_dict(self) -> dict[str, Any]:
@@ -59,6 +62,7 @@ class Counts:
             "texts": self.texts,
             "entries": self.entries,
             "groups": self.groups,
+            "shared": self.shared,
             "garbled": self.garbled,
         }
 

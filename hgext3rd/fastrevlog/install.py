@@ -213,6 +213,18 @@ TABLE = (
         'groups of file revisions are worked out in memory and appended at once',
     ),
     Row(
+        'mercurial.changegroup:cg1unpacker',
+        'deltaiter',
+        'operations.exchange:make_deltaiter',
+        'deltas are taken from the pieces that were read',
+    ),
+    Row(
+        _REVLOG,
+        'addgroup',
+        'outer.groups:make_addgroup',
+        'common revisions of manifest and changelog are appended at once',
+    ),
+    Row(
         'mercurial.scmutil',
         'parsers',
         'outer.opening:make_parsers',

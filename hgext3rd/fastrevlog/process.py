@@ -160,6 +160,7 @@ def write_report(path: bytes, args: list[bytes]) -> None:
         'texts': counters.texts,
         'entries': counters.entries,
         'groups': counters.groups,
+        'shared': counters.shared,
     }
     if counters.internal_errors:
         line['internal_errors'] = counters.internal_errors

@@ -44,38 +44,37 @@ def said(stderr: bytes) -> bytes:
     return stderr
 
 
-class Pair:
-    """The same done to two repositories, by stock and by fastrevlog."""
+class Trio:
+    """The same done to three repositories: by stock, by us, by us with workers."""
 
     def __init__(self, hg: Hg, folder: pathlib.Path, name: str = "r") -> None:
         self.hg = hg
         self.folder = folder
         # the same name, for the files that know it
-        self.ours = folder / "ours" / name
-        self.theirs = folder / "theirs" / name
+        self.theirs, self.ours, self.shared = self.all = [
+            folder / who / name for who in ("theirs", "ours", "shared")
+        ]
 
     def init(self, *args: str) -> None:
-        for repo in (self.ours, self.theirs):
+        for repo in self.all:
             repo.parent.mkdir(exist_ok=True)
             self.hg("init", str(repo), *args, *STOCK, cwd=self.folder)
 
-    def copy_of(self, repo: pathlib.Path) -> None:
-        for made in (self.ours, self.theirs):
-            shutil.copytree(repo, made)
-
-    def do(self, *args: str, code: int | None = 0, ours: tuple[str, ...] = ()) -> Any:
+    def do(self, *args: str, code: int | None = 0) -> Any:
         theirs = self.hg(*args, *STOCK, cwd=self.theirs, code=code)
-        got = self.hg(*args, *ours, cwd=self.ours, code=code)
-        assert got.returncode == theirs.returncode
-        assert got.stdout == theirs.stdout
-        assert said(got.stderr) == said(theirs.stderr)
-        assert_same(self.ours, self.theirs)
-        return got
+        for repo, workers in ((self.ours, "1"), (self.shared, "2")):
+            config = "--config", "fastrevlog.workers=" + workers
+            got = self.hg(*args, *config, cwd=repo, code=code)
+            assert got.returncode == theirs.returncode
+            assert got.stdout == theirs.stdout
+            assert said(got.stderr) == said(theirs.stderr)
+            assert_same(repo, self.theirs)
+        return theirs
 
 
 @pytest.fixture
-def pair(hg: Hg, tmp_path: pathlib.Path) -> Pair:
-    return Pair(hg, tmp_path)
+def trio(hg: Hg, tmp_path: pathlib.Path) -> Trio:
+    return Trio(hg, tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -96,10 +95,6 @@ def bundle(hg: Hg, source: pathlib.Path, to: pathlib.Path, *args: str) -> pathli
     return to
 
 
-def groups(served: Served) -> int:
-    return int(served().groups)
-
-
 SLOW = pytest.mark.slow
 SPECS = [
     "none-v2",
@@ -112,30 +107,32 @@ SPECS = [
 
 @pytest.mark.parametrize("spec", SPECS)
 def test_whole_histories(
-    pair: Pair, source: pathlib.Path, served: Served, spec: str
+    trio: Trio, source: pathlib.Path, served: Served, spec: str
 ) -> None:
-    file = bundle(pair.hg, source, pair.folder / "b.hg", "--all", "-t", spec)
-    pair.init()
+    file = bundle(trio.hg, source, trio.folder / "b.hg", "--all", "-t", spec)
+    trio.init()
     served()
-    pair.do("unbundle", str(file))
+    trio.do("unbundle", str(file))
     if "v2" in spec and "04" not in spec and incoming.are_objects():
-        assert groups(served) > 30
+        counts = served()
+        assert counts.groups > 60
+        assert counts.shared > 30
 
 
 @pytest.mark.parametrize("args", [("--debug",), pytest.param(("-v",), marks=SLOW)])
-def test_what_is_said(pair: Pair, source: pathlib.Path, args: tuple[str, ...]) -> None:
-    file = bundle(pair.hg, source, pair.folder / "b.hg", "--all", "-t", "none-v2")
-    pair.init()
-    pair.do("unbundle", *args, str(file))
+def test_what_is_said(trio: Trio, source: pathlib.Path, args: tuple[str, ...]) -> None:
+    file = bundle(trio.hg, source, trio.folder / "b.hg", "--all", "-t", "none-v2")
+    trio.init()
+    trio.do("unbundle", *args, str(file))
 
 
 @pytest.mark.slow
-def test_progress(pair: Pair, source: pathlib.Path) -> None:
-    file = bundle(pair.hg, source, pair.folder / "b.hg", "--all", "-t", "none-v2")
-    pair.init()
+def test_progress(trio: Trio, source: pathlib.Path) -> None:
+    file = bundle(trio.hg, source, trio.folder / "b.hg", "--all", "-t", "none-v2")
+    trio.init()
     progress = ("progress.debug=yes", "progress.delay=0", "progress.refresh=0")
     config = [word for item in progress for word in ("--config", item)]
-    pair.do("unbundle", str(file), *config)
+    trio.do("unbundle", str(file), *config)
 
 
 CONFIGS = [
@@ -160,70 +157,72 @@ CONFIGS = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("config", CONFIGS)
-def test_configurations(pair: Pair, source: pathlib.Path, config: str) -> None:
-    file = bundle(pair.hg, source, pair.folder / "b.hg", "-r", "40", "--base", "null")
-    rest = bundle(pair.hg, source, pair.folder / "c.hg", "--all")
-    pair.init("--config", config)
+def test_configurations(trio: Trio, source: pathlib.Path, config: str) -> None:
+    file = bundle(trio.hg, source, trio.folder / "b.hg", "-r", "40", "--base", "null")
+    rest = bundle(trio.hg, source, trio.folder / "c.hg", "--all")
+    trio.init("--config", config)
     for name in (file, rest):
-        pair.do("unbundle", "-q", str(name), "--config", config)
+        trio.do("unbundle", "-q", str(name), "--config", config)
 
 
-def test_pulls_in_steps(pair: Pair, source: pathlib.Path, served: Served) -> None:
-    pair.init()
+def test_pulls_in_steps(trio: Trio, source: pathlib.Path, served: Served) -> None:
+    trio.init()
     rng = random.Random(2)
     revs = sorted(rng.sample(range(70), 2))
     for rev in revs:
-        pair.do("pull", "-q", "-r", str(rev), str(source))
+        trio.do("pull", "-q", "-r", str(rev), str(source))
     if incoming.are_objects():
-        assert groups(served) > 5
-    pair.do("pull", str(source))
+        counts = served()
+        assert counts.groups > 10
+        assert 5 < counts.shared < counts.groups
+    trio.do("pull", str(source))
 
 
 @pytest.mark.slow
-def test_pulls_in_many_steps(pair: Pair, source: pathlib.Path) -> None:
-    pair.init()
+def test_pulls_in_many_steps(trio: Trio, source: pathlib.Path) -> None:
+    trio.init()
     for rev in sorted(random.Random(3).sample(range(70), 50)):
-        pair.do("pull", "-q", "-r", str(rev), str(source))
+        trio.do("pull", "-q", "-r", str(rev), str(source))
 
 
-def test_same_again(pair: Pair, source: pathlib.Path) -> None:
+def test_same_again(trio: Trio, source: pathlib.Path) -> None:
     """Revisions that are there already."""
-    file = bundle(pair.hg, source, pair.folder / "b.hg", "--all")
-    pair.init()
-    pair.do("unbundle", "-q", str(file))
-    pair.do("unbundle", "-q", str(file))
-    half = bundle(pair.hg, source, pair.folder / "h.hg", "-r", "30", "--base", "5")
-    pair.do("unbundle", "-q", str(half))
+    file = bundle(trio.hg, source, trio.folder / "b.hg", "--all")
+    trio.init()
+    trio.do("unbundle", "-q", str(file))
+    trio.do("unbundle", "-q", str(file))
+    half = bundle(trio.hg, source, trio.folder / "h.hg", "-r", "30", "--base", "5")
+    trio.do("unbundle", "-q", str(half))
 
 
-def test_hard_links_are_broken(pair: Pair, source: pathlib.Path) -> None:
-    pair.init()
-    pair.do("pull", "-q", "-r", "40", str(source))
-    before = tree(pair.ours)
-    for repo in (pair.ours, pair.theirs):
-        pair.hg("clone", "-q", "-U", str(repo), str(repo) + "-linked", cwd=pair.folder)
-    linked = Pair(pair.hg, pair.folder, "r-linked")
+def test_hard_links_are_broken(trio: Trio, source: pathlib.Path) -> None:
+    trio.init()
+    trio.do("pull", "-q", "-r", "40", str(source))
+    before = tree(trio.ours)
+    for repo in trio.all:
+        trio.hg("clone", "-q", "-U", str(repo), str(repo) + "-linked", cwd=trio.folder)
+    linked = Trio(trio.hg, trio.folder, "r-linked")
     linked.do("pull", "-q", str(source))
-    assert tree(pair.ours) == before
+    assert tree(trio.ours) == before
 
 
 @pytest.mark.slow
-def test_modes_follow_the_store(pair: Pair, source: pathlib.Path) -> None:
-    file = bundle(pair.hg, source, pair.folder / "b.hg", "--all")
-    pair.init()
-    for repo in (pair.ours, pair.theirs):
+def test_modes_follow_the_store(trio: Trio, source: pathlib.Path) -> None:
+    file = bundle(trio.hg, source, trio.folder / "b.hg", "--all")
+    trio.init()
+    for repo in trio.all:
         for path in (repo / ".hg", repo / ".hg" / "store"):
             path.chmod(0o2770)
-    pair.do("unbundle", "-q", str(file))
+    trio.do("unbundle", "-q", str(file))
 
 
 @pytest.mark.slow
-def test_a_file_in_two_groups(pair: Pair, source: pathlib.Path) -> None:
+def test_a_file_in_two_groups(trio: Trio, source: pathlib.Path) -> None:
     """One stream, the same file twice, in a bundle with two changegroups."""
-    first = bundle(pair.hg, source, pair.folder / "a.hg", "-r", "30", "--base", "null")
-    rest = bundle(pair.hg, source, pair.folder / "b.hg", "--all")
-    pair.init()
-    pair.do("unbundle", "-q", str(first), str(rest))
+    first = bundle(trio.hg, source, trio.folder / "a.hg", "-r", "30", "--base", "null")
+    rest = bundle(trio.hg, source, trio.folder / "b.hg", "--all")
+    trio.init()
+    trio.do("unbundle", "-q", str(first), str(rest))
 
 
 def damaged(data: bytes, rng: random.Random) -> bytes:
@@ -238,30 +237,30 @@ def damaged(data: bytes, rng: random.Random) -> bytes:
     return data[:at] + data[at + rng.randrange(1, 200) :]
 
 
-def test_cut_off_and_damaged(pair: Pair, source: pathlib.Path) -> None:
-    check_damage(pair, source, range(3))
+def test_cut_off_and_damaged(trio: Trio, source: pathlib.Path) -> None:
+    check_damage(trio, source, range(3))
 
 
 @pytest.mark.slow
-def test_cut_off_and_damaged_much(pair: Pair, source: pathlib.Path) -> None:
-    check_damage(pair, source, range(100, 400))
+def test_cut_off_and_damaged_much(trio: Trio, source: pathlib.Path) -> None:
+    check_damage(trio, source, range(100, 400))
 
 
-def check_damage(pair: Pair, source: pathlib.Path, seeds: range) -> None:
+def check_damage(trio: Trio, source: pathlib.Path, seeds: range) -> None:
     """Stock's error, and the store as it was."""
-    file = bundle(pair.hg, source, pair.folder / "b.hg", "--all", "-t", "none-v2")
-    first = bundle(pair.hg, source, pair.folder / "a.hg", "-r", "20", "--base", "null")
+    file = bundle(trio.hg, source, trio.folder / "b.hg", "--all", "-t", "none-v2")
+    first = bundle(trio.hg, source, trio.folder / "a.hg", "-r", "20", "--base", "null")
     data = file.read_bytes()
-    pair.init()
-    pair.do("unbundle", "-q", str(first))
-    before = pair.folder / "before"
-    shutil.copytree(pair.ours, before)
+    trio.init()
+    trio.do("unbundle", "-q", str(first))
+    before = trio.folder / "before"
+    shutil.copytree(trio.ours, before)
     for seed in seeds:
         rng = random.Random(seed)
         file.write_bytes(damaged(data, rng))
-        done = pair.do("unbundle", str(file), code=None)
+        done = trio.do("unbundle", str(file), code=None)
         if done.returncode:
-            pair.do("verify", "-q")
-        for repo in (pair.ours, pair.theirs):
+            trio.do("verify", "-q")
+        for repo in trio.all:
             shutil.rmtree(repo)
             shutil.copytree(before, repo)

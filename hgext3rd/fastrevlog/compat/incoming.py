@@ -8,7 +8,8 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-from mercurial import revlogutils
+from mercurial import localrepo, revlogutils
+from mercurial import vfs as vfsmod
 from mercurial.revlogutils import constants
 
 from .detect import arguments_of
@@ -16,9 +17,23 @@ from .detect import arguments_of
 # offset and flags, stored, size, base, link, p1, p2, node
 ENTRY = struct.Struct('>Qiiiiii20s12x')
 _TRY = constants.DELTA_BASE_REUSE_TRY
+_OF_VERSION_4 = (
+    'compression',
+    'quality',
+    'raw_text_size',
+    'snapshot_level',
+    'other_storage_delta_base',
+)
 _KEYWORDS = 'u_full_text' in arguments_of(
     getattr(getattr(revlogutils, 'CachedDelta', None), '__init__', None)
 )
+
+
+# Mercurial 7.0 and 7.1: to open a file for writing tells the fncache of it, if that
+# is loaded, also where the file is not new
+REGISTERS_OPENED = not hasattr(vfsmod.abstractvfs, 'filter_name')
+# whose method ``file`` a repository without extensions has
+FILE_STORAGE: Any = getattr(localrepo, 'revlogfilestorage', localrepo.localrepository)
 
 
 def policy_is_default(policy: Any) -> bool:
@@ -31,6 +46,11 @@ def are_objects() -> bool:
     return hasattr(revlogutils, 'InboundRevision') and hasattr(
         revlogutils, 'CachedDelta'
     )
+
+
+def is_encoded(revision: Any) -> bool:
+    """Does an incoming revision carry more than a plain delta (changegroup 4)?"""
+    return any(getattr(revision, name, None) is not None for name in _OF_VERSION_4)
 
 
 def cached_delta(base: int, delta: bytes, text: bytes | None) -> Any:

@@ -33,7 +33,7 @@ _CENSORED = b'\x01\ncensored:'
 _FLAGS = 0xFFFF
 _INLINE_COMPRESSION = 2  # the chunk says itself how it is compressed
 _UNKNOWN_RANK = -1
-_PATCH_ERRORS = (
+PATCH_ERRORS = (
     policy.importmod('mpatch').mpatchError,
     ValueError,
     OverflowError,
@@ -157,6 +157,8 @@ class Additions:
         self.index_tail, self.data_tail = index_tail, data_tail
         inner.writer.handles = (index_tail, data_tail, None)
         inner.datafile.writing_handle = data_tail or index_tail
+        self._to_index = index_tail.tail.extend
+        self._to_data = (data_tail or index_tail).tail.extend
 
     def close(self) -> None:
         """Let go of the files and the inner revlog."""
@@ -223,7 +225,7 @@ class Additions:
         else:
             try:
                 size = mdiff.patchedsize(base_size, delta)
-            except _PATCH_ERRORS as exc:
+            except PATCH_ERRORS as exc:
                 raise Uncommon('a delta that cannot be decoded') from exc
         rev = len(cindex)
         store_base = rev
@@ -304,18 +306,18 @@ class Additions:
             )
         )
         packed = cindex.entry_binary(rev)
-        tail = self.index_tail.tail
         if not rev:
-            tail += cindex.pack_header(self._header)
-        tail += packed
-        if self.data_tail is not None:
-            tail = self.data_tail.tail
+            self._to_index(cindex.pack_header(self._header))
+        self._to_index(packed)
         if header:
-            tail += header
-        tail += body
-        self._chunks[rev] = content
+            self._to_data(header)
+        self._to_data(body)
+        self._keep(rev, content)
         self.judge.note(rev, base, stored, offset)
         self.offset = offset + stored
+
+    def _keep(self, rev: int, content: bytes) -> None:
+        self._chunks[rev] = content
 
     def _look_for_meta(
         self, number: int, base: int, base_size: int, p1: int, delta: bytes
@@ -363,7 +365,7 @@ class Additions:
         else:
             try:
                 text = bytes(mdiff.patch(self.inner.raw(base), delta))
-            except _PATCH_ERRORS as exc:
+            except PATCH_ERRORS as exc:
                 raise Uncommon('a delta that does not fit') from exc
         if text[:2] == _META and storageutil.iscensoredtext(text):
             raise Uncommon('a censored text')

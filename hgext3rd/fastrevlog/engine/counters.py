@@ -13,6 +13,7 @@ class Counters:
         'texts',
         'entries',
         'groups',
+        'shared',
         'nodemaps',
     )
 
@@ -24,6 +25,7 @@ class Counters:
         self.texts = 0  # raw texts restored from disk by the engine
         self.entries = 0  # revisions appended by the engine
         self.groups = 0  # file logs that received a group of revisions at once
+        self.shared = 0  # of these, how many were worked out by a worker
 
     def reset(self) -> None:
         self.__init__()  # type: ignore[misc]

@@ -92,7 +92,9 @@ class Reader:
         start = at = self._at
         unpack = _LENGTH.unpack_from
         while True:
-            if at - start > limit or not self._has(at + 4):
+            if at - start > limit:
+                return None
+            if at + 4 > len(self._data) and not self._has(at + 4):
                 return None
             # _has() may have moved what is buffered
             at -= start - self._at
@@ -107,6 +109,21 @@ class Reader:
             return None
         self._at = at + 4
         return self._data[start : at + 4]
+
+    def delta(self, header_size: int) -> tuple[bytes, bytes] | None:
+        """Header and content of the next delta of a group.
+
+        None, with nothing consumed, at its end, and where it is damaged or cut off.
+        """
+        if not self._has(self._at + 4):
+            return None
+        (length,) = _LENGTH.unpack_from(self._data, self._at)
+        if length - 4 < header_size or not self._has(self._at + length):
+            return None
+        start = self._at + 4
+        middle = start + header_size
+        self._at = end = start - 4 + length
+        return self._data[start:middle], self._data[middle:end]
 
     def _has(self, end: int) -> bool:
         """Make sure of the bytes before ``end``, a position in the buffer."""
@@ -131,35 +148,44 @@ class Reader:
         return True
 
 
-def header_size(version: bytes) -> int | None:
-    """Bytes of a delta's header in a changegroup ``version``, if it is known here."""
-    header = _HEADERS.get(version)
-    return None if header is None else header.size
+def header_size(version: bytes) -> int:
+    """Bytes of a delta's header in a changegroup ``version``."""
+    return _HEADERS[version].size
+
+
+def unpacker(version: bytes) -> Callable[[bytes, bytes | None], tuple[Any, ...]]:
+    """A function that takes a delta's header apart.
+
+    It is given the header and the node of the delta before, or None, and answers node,
+    p1, p2, base, changeset and flags.
+    """
+    unpack = _HEADERS[version].unpack
+
+    def unpack_1(header: bytes, before: bytes | None) -> tuple[Any, ...]:
+        node, p1, p2, changeset = unpack(header)
+        return node, p1, p2, p1 if before is None else before, changeset, 0
+
+    def unpack_2(header: bytes, before: bytes | None) -> tuple[Any, ...]:
+        return (*unpack(header), 0)
+
+    def unpack_3(header: bytes, before: bytes | None) -> tuple[Any, ...]:
+        return unpack(header)
+
+    return {b'01': unpack_1, b'02': unpack_2, b'03': unpack_3}[version]
 
 
 def deltas(group: bytes, version: bytes) -> Iterator[additions.Incoming]:
     """The deltas of one whole group, as :meth:`Reader.group` gives it."""
-    header = _HEADERS[version]
-    size = header.size
-    unpack: Callable[..., Any] = header.unpack_from
+    size = _HEADERS[version].size
+    unpack = unpacker(version)
     length_of: Callable[..., Any] = _LENGTH.unpack_from
     at = 4
     (length,) = length_of(group, 0)
     before = None
     while length > 4:
         end = at + length - 4
-        fields = unpack(group, at)
-        delta = group[at + size : end]
-        if version == b'02':
-            node, p1, p2, base, changeset = fields
-            flags = 0
-        elif version == b'03':
-            node, p1, p2, base, changeset, flags = fields
-        else:
-            node, p1, p2, changeset = fields
-            base = p1 if before is None else before
-            flags = 0
-        before = node
-        yield node, p1, p2, base, changeset, flags, delta
+        fields = unpack(group[at : at + size], before)
+        before = fields[0]
+        yield (*fields, group[at + size : end])  # type: ignore[misc]
         (length,) = length_of(group, end)
         at = end + 4

@@ -10,34 +10,26 @@ Mercurial's own code, from the same bytes.
 
 from __future__ import annotations
 
-import contextlib
-import sys
-import types
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 from mercurial import (
     changegroup,
-    error,
     filelog,
-    localrepo,
     requirements,
     revlog,
+    revlogutils,
     store,
 )
-from mercurial.i18n import _
 from mercurial.revlogutils import deltas as hgdeltas
 from mercurial.revlogutils import rewrite
 
 from .. import fallback, process, stores
 from ..compat import incoming as incomingmod
-from ..engine import additions
-from ..outer import adding
-from . import changegroups
+from ..outer import stockcode
+from . import changegroups, receiving
 
 _counters = process.counters
-# bytes; a group that is larger is added by Mercurial, which need not hold it whole
-_GROUP_LIMIT = 64 << 20
 _UNPACKERS = (
     changegroup.cg1unpacker,
     changegroup.cg2unpacker,
@@ -45,19 +37,13 @@ _UNPACKERS = (
 )
 
 
-@contextlib.contextmanager
-def _a_context() -> Any:
-    yield
-
-
-_CONTEXT_MANAGER = _a_context.__code__
 # what is done here in another way must be Mercurial's own: owner, names
 _REPLACED: tuple[tuple[Any, str], ...] = (
     (changegroup.cg1unpacker, 'deltaiter deltachunk filelogheader _chunklength'),
     (changegroup.cg1unpacker, '_deltaheader'),
     (changegroup.cg2unpacker, '_deltaheader'),
     (changegroup.cg3unpacker, '_deltaheader'),
-    (localrepo.localrepository, 'file'),
+    (incomingmod.FILE_STORAGE, 'file'),
     (filelog.filelog, 'addgroup __init__ __len__'),
     (rewrite, 'filter_delta_issue6528 _is_revision_affected_fast_inner'),
     (revlog.revlog, 'addgroup _addrevision _writing _writeentry _enforceinlinesize'),
@@ -66,27 +52,7 @@ _REPLACED: tuple[tuple[Any, str], ...] = (
     (hgdeltas.deltacomputer, 'finddeltainfo _builddeltainfo _fullsnapshotinfo'),
     (hgdeltas.deltacomputer, 'buildtext'),
     (hgdeltas._SparseDeltaSearch, 'is_good_delta_info _pre_filter_rev _init_cached'),
-    (store.fncachestore, 'schedule_write'),
 )
-
-
-def _written_by_mercurial(owner: Any, names: str) -> bool:
-    """Are the functions ``names`` of ``owner`` where Mercurial wrote them?"""
-    if isinstance(owner, types.ModuleType):
-        module: Any = owner
-    else:
-        module = sys.modules[owner.__module__]
-    return all(_is_from(getattr(owner, name, None), module) for name in names.split())
-
-
-def _is_from(function: Any, module: Any) -> bool:
-    if getattr(function, '__code__', None) is _CONTEXT_MANAGER:
-        function = function.__wrapped__
-    return (
-        isinstance(function, types.FunctionType)
-        and not hasattr(function, '__wrapped__')
-        and function.__globals__ is vars(module)
-    )
 
 
 def make_apply(place: Any) -> Any:
@@ -108,6 +74,65 @@ def make_apply(place: Any) -> Any:
         return orig(self, repo, *args, **kwargs)
 
     return apply
+
+
+def make_deltaiter(place: Any) -> Any:
+    """Wrap ``cg1unpacker.deltaiter``."""
+    orig = place.stock
+
+    def deltaiter(self: Any) -> Any:
+        reader = self._stream
+        if reader.__class__ is changegroups.Reader and _reads_plainly(self):
+            return _deltas(self, reader)
+        return orig(self)
+
+    return deltaiter
+
+
+def _reads_plainly(unpacker: Any) -> bool:
+    return (
+        unpacker.__class__ in _UNPACKERS
+        and incomingmod.are_objects()
+        and stockcode.written_by_mercurial(
+            unpacker.__class__, 'deltachunk _chunklength _deltaheader', changegroup
+        )
+    )
+
+
+def _deltas(unpacker: Any, reader: changegroups.Reader) -> Iterator[Any]:
+    """What ``deltaiter`` yields, from what the reader holds."""
+    unpack = changegroups.unpacker(unpacker.version)
+    size = changegroups.header_size(unpacker.version)
+    make = revlogutils.InboundRevision
+    censor, hasmeta = unpacker.has_censor_flag, unpacker.has_filelog_hasmeta_flag
+    before = None
+    while True:
+        found = reader.delta(size)
+        if found is None:
+            # the end of the group, or something that Mercurial has words for
+            revision = unpacker.deltachunk(before)
+            if revision is None:
+                return
+        else:
+            if unpacker.callback:
+                unpacker.callback()
+            header, delta = found
+            node, p1, p2, base, changeset, flags = unpack(header, before)
+            revision = make(
+                node,
+                p1,
+                p2,
+                changeset,
+                base,
+                delta,
+                flags,
+                {},
+                0,
+                has_censor_flag=censor,
+                has_filelog_hasmeta_flag=hasmeta,
+            )
+        before = revision.node
+        yield revision
 
 
 def make_add_files(place: Any) -> Any:
@@ -140,7 +165,7 @@ def make_add_files(place: Any) -> Any:
 
 def _stage_of(
     repo: Any, source: Any, revmap: Any, trp: Any, kwargs: dict[str, Any]
-) -> FilesStage | None:
+) -> receiving.FilesStage | None:
     """How the files of ``source`` are added the short way; None: they are not."""
     known = {'addrevisioncb', 'debug_info', 'delta_base_reuse_policy'}
     known.add('use_hasmeta_flag')
@@ -159,127 +184,15 @@ def _stage_of(
     if (
         type(repo.store) is not store.fncachestore
         or requirements.NARROW_REQUIREMENT in repo.requirements
-        or getattr(type(repo), 'file', None) is not localrepo.localrepository.file
+        or getattr(type(repo), 'file', None) is not incomingmod.FILE_STORAGE.file
     ):
         return None
     here = stores.of(repo.svfs)
     if here.refusal is not None or not here.files.direct:
         return None
-    if not all(_written_by_mercurial(owner, names) for owner, names in _REPLACED):
+    if not all(
+        stockcode.written_by_mercurial(owner, names) for owner, names in _REPLACED
+    ):
         _counters.refuse('adding: wrapped by an extension')
         return None
-    return FilesStage(repo, source, revmap, trp, kwargs, here.files)
-
-
-class FilesStage:
-    """The files of one changegroup."""
-
-    def __init__(
-        self,
-        repo: Any,
-        source: Any,
-        revmap: Any,
-        trp: Any,
-        kwargs: dict[str, Any],
-        storage: Any,
-    ) -> None:
-        self.repo = repo
-        self.source = source
-        self.revmap = revmap
-        self.trp = trp
-        self.kwargs = kwargs
-        self.reader = source._stream
-        self.header_size = changegroups.header_size(source.version)
-        constants = repo.nodeconstants
-        self.file_logs = adding.FileLogs(
-            storage,
-            self.open_filelog,
-            bool(repo.svfs.options.get(b'issue6528.fix-incoming', True)),
-            frozenset({constants.wdirid, *constants.wdirfilenodeids}),
-            revlog.parse_index_v1,
-        )
-        self.appender = adding.Appender(
-            storage, repo.svfs, repo.svfs.vfs, trp, self.open_filelog
-        )
-        self.link_of: Callable[[bytes], int | None] = repo.changelog.index.get_rev
-        self.progress: Any = None
-        self.revisions = 0
-
-    def open_filelog(self, name: bytes) -> Any:
-        return self.repo.file(name, writable=True)
-
-    def run(self, expected: int) -> tuple[int, int]:
-        """Add all files; ``(revisions, files)`` as ``_addchangegroupfiles`` counts."""
-        files = 0
-        self.progress = self.repo.ui.makeprogress(
-            _(b'files'), unit=_(b'files'), total=expected
-        )
-        for header in iter(self.source.filelogheader, {}):
-            files += 1
-            name = header[b'filename']
-            group = None
-            if self.is_plain(name):
-                group = self.reader.group(self.header_size, _GROUP_LIMIT)
-            outcome = None
-            if group is not None:
-                outcome = self.work_out(name, group)
-            self.finish(name, group, outcome)
-        self.progress.complete()
-        return self.revisions, files
-
-    def is_plain(self, name: bytes) -> bool:
-        """Is there nothing special about the file log of ``name``?"""
-        # one that was split in this transaction is in files of another name
-        split = b'001-revlog-split-%d-%s' % (adding._KIND_FILELOG, name)
-        return not (name.startswith(b'/') or self.trp.hasfinalize(split))
-
-    def work_out(self, name: bytes, group: bytes) -> additions.Outcome | None:
-        """What ``group`` appends to the file log of ``name``; None: not known here."""
-        counted = _counters.entries
-        try:
-            incoming = changegroups.deltas(group, self.source.version)
-            return self.file_logs.work_out(name, incoming, self.link_of)
-        except additions.Uncommon:
-            return None
-        except fallback.STORAGE_ERRORS:
-            # Mercurial says it, if it finds so, too
-            return None
-        except Exception as exc:
-            process.internal_error(exc)
-            return None
-        finally:
-            _counters.entries = counted
-
-    def finish(
-        self, name: bytes, group: bytes | None, outcome: additions.Outcome | None
-    ) -> None:
-        """Write the file log of ``name``: ``outcome``, or in Mercurial's own way."""
-        self.repo.ui.debug(b'adding %s revisions\n' % name)
-        self.progress.increment()
-        if outcome is not None and self.appender.append(name, outcome):
-            self.revisions += outcome.added
-            _counters.served['filelog'] += 1
-            _counters.entries += outcome.added
-            _counters.groups += 1
-            return
-        reader = self.source._stream
-        if group is not None:
-            self.source._stream = changegroups.Reader.over(group)
-        try:
-            self.add_by_mercurial(name)
-        finally:
-            self.source._stream = reader
-
-    def add_by_mercurial(self, name: bytes) -> None:
-        """As ``_addchangegroupfiles`` does for each file."""
-        fl = self.open_filelog(name)
-        before = len(fl)
-        try:
-            added = fl.addgroup(
-                self.source.deltaiter(), self.revmap, self.trp, **self.kwargs
-            )
-        except error.CensoredBaseError as exc:
-            raise error.Abort(_(b'received delta base is censored: %s') % exc) from exc
-        if not added:
-            raise error.Abort(_(b'received file revlog group is empty'))
-        self.revisions += len(fl) - before
+    return receiving.FilesStage(repo, source, revmap, trp, kwargs, here)

@@ -49,7 +49,7 @@ def start(
     signals = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
         if pipe_size:
-            _resize(theirs, pipe_size)
+            resize(theirs, pipe_size)
         try:
             pid = os.fork()
         except OSError:
@@ -79,7 +79,8 @@ def _begin(signals: Any) -> None:
     _held.clear()
 
 
-def _resize(fd: int, size: int) -> None:
+def resize(fd: int, size: int) -> None:
+    """Let the pipe ``fd`` hold ``size`` bytes, where the system allows that."""
     import fcntl
 
     try:

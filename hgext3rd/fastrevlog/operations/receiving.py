@@ -1,0 +1,258 @@
+# The files of a changegroup: read, worked out, written.
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The stage of `unbundle` and its like that takes longest.
+
+This process reads the stream, cuts it into groups, one for each file, and writes what
+each appends, in the order of the stream.  Working out what that is needs no more than
+the group and the file as it is, so worker processes do it, where there is enough to
+do and a processor to spare.  They write nothing: the transaction, the store's list of
+files, the counts, the messages and the order of all that are as they are without
+them, and a worker that dies leaves nothing behind but a group that has no answer.
+Such a group, as any that is not common in every respect, is added by Mercurial's own
+code, here.
+"""
+
+from __future__ import annotations
+
+import collections
+import gc
+import marshal
+import struct
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+from mercurial import error, revlog
+from mercurial.i18n import _
+
+from .. import fallback, process
+from ..engine import additions
+from ..outer import adding, appending
+from ..workers import cpus
+from ..workers import groups as groupsmod
+from ..workers import pool as poolmod
+from . import changegroups
+
+_counters = process.counters
+# bytes; a group that is larger is added by Mercurial, which need not hold it whole
+_GROUP_LIMIT = 64 << 20
+# bytes of groups that may wait for their turn
+_QUEUE_LIMIT = 32 << 20
+# bytes of groups; what one process does with them takes longer than to fork two
+_ENOUGH = 2 << 20
+_OWN_SOURCES = (b'unbundle', b'pull', b'strip', b'bundle')
+_NAME_LENGTH = struct.Struct('<I')
+
+
+def _workers(wanted: int, transaction: Any) -> tuple[int, int]:
+    """How many processes may work out what groups append, and for how many bytes.
+
+    A number that the user has set (``wanted``) holds for whatever there is to do.
+    """
+    workers = wanted or cpus.usable_cores()
+    if (
+        workers < 2
+        # whoever serves many has other requests for its cores
+        or transaction.hookargs.get(b'source') not in _OWN_SOURCES
+        or type(sys.modules.get('mercurial.commandserver')) is types.ModuleType
+        or not poolmod.can_fork()
+    ):
+        return 1, 0
+    return workers, 0 if wanted else _ENOUGH
+
+
+def _begin_worker() -> None:
+    # what was there before the fork stays shared with the parent
+    gc.freeze()
+
+
+class FilesStage:
+    """The files of one changegroup."""
+
+    def __init__(
+        self,
+        repo: Any,
+        source: Any,
+        revmap: Any,
+        trp: Any,
+        kwargs: dict[str, Any],
+        here: Any,
+    ) -> None:
+        self.repo = repo
+        self.source = source
+        self.revmap = revmap
+        self.trp = trp
+        self.kwargs = kwargs
+        self.reader = source._stream
+        self.header_size = changegroups.header_size(source.version)
+        constants = repo.nodeconstants
+        self.file_logs = adding.FileLogs(
+            here.files,
+            self.open_filelog,
+            bool(repo.svfs.options.get(b'issue6528.fix-incoming', True)),
+            frozenset({constants.wdirid, *constants.wdirfilenodeids}),
+            revlog.parse_index_v1,
+        )
+        self.appender = appending.Appender(
+            here.files, repo.svfs, repo.svfs.vfs, trp, self.open_filelog
+        )
+        self.link_of: Callable[[bytes], int | None] = repo.changelog.index.get_rev
+        self.progress: Any = None
+        self.revisions = 0
+        self.workers, self.enough = _workers(here.settings.workers, trp)
+        self.pool: groupsmod.TaskPool | None = None
+        # what the pool has to do, or has done: name, group, number of the task
+        self.queue: collections.deque[tuple[bytes, bytes, int]] = collections.deque()
+        self.queued: set[bytes] = set()
+        self.queued_size = 0  # bytes of groups
+        self.seen = 0  # bytes of groups so far
+
+    def open_filelog(self, name: bytes) -> Any:
+        return self.repo.file(name, writable=True)
+
+    def run(self, expected: int) -> tuple[int, int]:
+        """Add all files; ``(revisions, files)`` as ``_addchangegroupfiles`` counts."""
+        files = 0
+        self.progress = self.repo.ui.makeprogress(
+            _(b'files'), unit=_(b'files'), total=expected
+        )
+        try:
+            for header in iter(self.source.filelogheader, {}):
+                files += 1
+                self.take(header[b'filename'])
+            self.finish_queued()
+        finally:
+            self.end_pool()
+        self.progress.complete()
+        return self.revisions, files
+
+    def take(self, name: bytes) -> None:
+        """Add the group of ``name``, which comes next, or let the pool look at it."""
+        if name in self.queued:
+            self.finish_queued()
+        group = None
+        if self.is_plain(name):
+            group = self.reader.group(self.header_size, _GROUP_LIMIT)
+        if group is None:
+            self.finish_queued()
+            self.finish(name, None, None)
+            return
+        self.seen += len(group)
+        pool = self.pool or self.start_pool()
+        if pool is None:
+            self.finish(name, group, self.work_out(name, group))
+            return
+        number = pool.submit(_NAME_LENGTH.pack(len(name)) + name + group)
+        self.queue.append((name, group, number))
+        self.queued.add(name)
+        self.queued_size += len(group)
+        while self.queue and (
+            self.queued_size > _QUEUE_LIMIT or pool.ready(self.queue[0][2])
+        ):
+            self.finish_first(pool)
+
+    def start_pool(self) -> groupsmod.TaskPool | None:
+        """Start worker processes, if there seems to be enough for them to do."""
+        if self.workers < 2 or self.seen < self.enough:
+            return None
+        pool = groupsmod.TaskPool(self.answer, _begin_worker)
+        try:
+            pool.start(self.workers)
+        except OSError:
+            self.workers = 1
+            return None
+        self.pool = pool
+        return pool
+
+    def end_pool(self) -> None:
+        if self.pool is not None:
+            self.pool.close()
+            self.pool = None
+
+    def answer(self, task: bytes) -> bytes | None:
+        """In a worker: the outcome of a group."""
+        (length,) = _NAME_LENGTH.unpack_from(task)
+        start = _NAME_LENGTH.size + length
+        name = task[_NAME_LENGTH.size : start]
+        outcome = self.work_out(name, task[start:])
+        return None if outcome is None else marshal.dumps(tuple(outcome))
+
+    def finish_first(self, pool: groupsmod.TaskPool) -> None:
+        """Write what came first of what the pool was given."""
+        name, group, number = self.queue.popleft()
+        self.queued.discard(name)
+        self.queued_size -= len(group)
+        answer = pool.answer(number)
+        outcome = None
+        if answer is not None:
+            outcome = additions.Outcome(*marshal.loads(answer))
+            _counters.shared += 1
+        self.finish(name, group, outcome)
+
+    def finish_queued(self) -> None:
+        """Write all that the pool was given."""
+        while self.queue:
+            assert self.pool is not None
+            self.finish_first(self.pool)
+        if self.pool is not None and not self.pool.workers:
+            # they all died: go on alone
+            self.end_pool()
+            self.workers = 1
+
+    def is_plain(self, name: bytes) -> bool:
+        """Is there nothing special about the file log of ``name``?"""
+        # one that was split in this transaction is in files of another name
+        split = b'001-revlog-split-%d-%s' % (adding._KIND_FILELOG, name)
+        return not (name.startswith(b'/') or self.trp.hasfinalize(split))
+
+    def work_out(self, name: bytes, group: bytes) -> additions.Outcome | None:
+        """What ``group`` appends to the file log of ``name``; None: not known here."""
+        counted = _counters.entries
+        try:
+            incoming = changegroups.deltas(group, self.source.version)
+            return self.file_logs.work_out(name, incoming, self.link_of)
+        except additions.Uncommon:
+            return None
+        except fallback.STORAGE_ERRORS:
+            # Mercurial says it, if it finds so, too
+            return None
+        except Exception as exc:
+            process.internal_error(exc, b'data/' + name)
+            return None
+        finally:
+            _counters.entries = counted
+
+    def finish(
+        self, name: bytes, group: bytes | None, outcome: additions.Outcome | None
+    ) -> None:
+        """Write the file log of ``name``: ``outcome``, or in Mercurial's own way."""
+        self.repo.ui.debug(b'adding %s revisions\n' % name)
+        self.progress.increment()
+        if outcome is not None and self.appender.append(name, outcome):
+            self.revisions += outcome.added
+            _counters.served['filelog'] += 1
+            _counters.entries += outcome.added
+            _counters.groups += 1
+            return
+        reader = self.source._stream
+        if group is not None:
+            self.source._stream = changegroups.Reader.over(group)
+        try:
+            self.add_by_mercurial(name)
+        finally:
+            self.source._stream = reader
+
+    def add_by_mercurial(self, name: bytes) -> None:
+        """As ``_addchangegroupfiles`` does for each file."""
+        fl = self.open_filelog(name)
+        before = len(fl)
+        try:
+            added = fl.addgroup(
+                self.source.deltaiter(), self.revmap, self.trp, **self.kwargs
+            )
+        except error.CensoredBaseError as exc:
+            raise error.Abort(_(b'received delta base is censored: %s') % exc) from exc
+        if not added:
+            raise error.Abort(_(b'received file revlog group is empty'))
+        self.revisions += len(fl) - before

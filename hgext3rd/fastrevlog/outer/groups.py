@@ -1,0 +1,217 @@
+# Manifest and changelog that receive a group of revisions.
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``revlog.addgroup`` without the general machinery, where a revision is common.
+
+A revision is common if it has no flags, its parents and the base of its delta are
+there, and that delta is stored as it is (:mod:`..engine.deltas`).  For every other,
+and for the first, Mercurial's function is called with that revision alone, within the
+same write context.  Callbacks are called in the same order, with the same state.
+
+File logs come in another way: :mod:`.adding`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from mercurial import changelog, revlog
+from mercurial.revlogutils import constants
+from mercurial.revlogutils import deltas as hgdeltas
+
+from .. import process
+from ..compat import incoming as incomingmod
+from ..engine import additions
+from ..engine import appends as appendsmod
+from . import adding, stockcode
+
+_KINDS = (constants.KIND_CHANGELOG, constants.KIND_MANIFESTLOG)
+_FLAGS = 0xFFFF
+# of which something is done here in another way
+_REPLACED = (
+    'addgroup _addrevision _writing _writeentry _enforceinlinesize size rawsize '
+    'compress _chaininfo issnapshot snapshotdepth _get_data_offset'
+)
+_counters = process.counters
+
+
+def make_addgroup(place: Any) -> Any:
+    """Wrap ``revlog.addgroup``."""
+    orig = place.stock
+
+    def addgroup(
+        self: Any,
+        deltas: Any,
+        linkmapper: Any,
+        transaction: Any,
+        alwayscache: bool = False,
+        addrevisioncb: Any = None,
+        duplicaterevisioncb: Any = None,
+        debug_info: Any = None,
+        delta_base_reuse_policy: Any = None,
+    ) -> bool:
+        arguments = {
+            'alwayscache': alwayscache,
+            'addrevisioncb': addrevisioncb,
+            'duplicaterevisioncb': duplicaterevisioncb,
+            'debug_info': debug_info,
+            'delta_base_reuse_policy': delta_base_reuse_policy,
+        }
+        if (
+            self.target[0] not in _KINDS
+            or debug_info is not None
+            or self._adding_group
+            or not incomingmod.policy_is_default(delta_base_reuse_policy)
+            or not _is_plain(self)
+        ):
+            return bool(orig(self, deltas, linkmapper, transaction, **arguments))
+        group = _Group(self, orig, linkmapper, transaction, arguments)
+        with self._writing(transaction):
+            return group.add(deltas)
+
+    return addgroup
+
+
+def _is_plain(rl: Any) -> bool:
+    return (
+        incomingmod.are_objects()
+        and adding.adds_plainly(rl)
+        and rl._nodemap_file is None
+        and not rl.feature_config.censorable
+        and stockcode.written_by_mercurial(type(rl), _REPLACED, revlog, changelog)
+    )
+
+
+class _Group:
+    """A group on its way into the revlog ``rl``."""
+
+    def __init__(
+        self,
+        rl: Any,
+        orig: Any,
+        linkmapper: Any,
+        transaction: Any,
+        arguments: dict[str, Any],
+    ) -> None:
+        self.rl = rl
+        self.orig = orig
+        self.linkmapper = linkmapper
+        self.transaction = transaction
+        self.arguments = arguments
+        self.forbidden = {
+            rl.nodeconstants.wdirid,
+            *rl.nodeconstants.wdirfilenodeids,
+        }
+        self.appends: appendsmod.Appends | None = None
+
+    def add(self, deltas: Iterable[Any]) -> bool:
+        """Add all; was there any?"""
+        rl = self.rl
+        empty = True
+        appends = None
+        for incoming in deltas:
+            empty = False
+            if appends is None or not self.add_common(appends, incoming):
+                self.add_by_mercurial(incoming)
+                if not rl._inline:
+                    # a split gives the revlog other handles
+                    appends = appends or self.open_appends()
+                    appends.refresh()
+        return not empty
+
+    def open_appends(self) -> appendsmod.Appends:
+        rl = self.rl
+        return appendsmod.Appends(
+            rl._inner,
+            rl._format_flags | rl._format_version,
+            adding.limits_of(rl.delta_config),
+            False,
+            frozenset(),
+            _not_searched,
+        )
+
+    def add_by_mercurial(self, incoming: Any) -> None:
+        self.orig(
+            self.rl,
+            iter((incoming,)),
+            self.linkmapper,
+            self.transaction,
+            **self.arguments,
+        )
+
+    def add_common(self, appends: appendsmod.Appends, incoming: Any) -> bool:
+        """Add one revision; False, with nothing done: it is not common."""
+        rl = self.rl
+        get_rev = appends.cindex.get_rev
+        node = incoming.node
+        delta = incoming.delta
+        base = get_rev(incoming.delta_base)
+        p1, p2 = get_rev(incoming.p1), get_rev(incoming.p2)
+        if (
+            base is None
+            or base < 0
+            or p1 is None
+            or p2 is None
+            or delta is None
+            or incoming.flags
+            or incoming.raw_text is not None
+            or incoming.sidedata
+            or incomingmod.is_encoded(incoming)
+            or get_rev(node) is not None
+            or node in self.forbidden
+        ):
+            return False
+        entry = appends.cindex[base]
+        if entry[0] & _FLAGS or entry[2] < 0:
+            return False
+        text = None
+        if self.arguments['alwayscache']:
+            try:
+                text = appends.text_of(base, delta)
+            except additions.Uncommon:
+                return False
+        rl._adding_group = True
+        try:
+            link = self.linkmapper(incoming.link_node)
+            if appends.append_delta(node, link, (base, p1, p2), delta):
+                _counters.entries += 1
+            else:
+                self.search(incoming, link, base, text)
+                appends.refresh()
+            rev = len(appends.cindex) - 1
+            if text is not None:
+                rl._inner.keep_text(rev, text, False)
+            callback = self.arguments['addrevisioncb']
+            if callback:
+                callback(rl, rev)
+        finally:
+            rl._adding_group = False
+        return True
+
+    def search(self, incoming: Any, link: int, base: int, text: bytes | None) -> None:
+        """Mercurial searches for a good delta, and appends the revision."""
+        rl = self.rl
+        rl._addrevision(
+            incoming.node,
+            None,
+            self.transaction,
+            link,
+            incoming.p1,
+            incoming.p2,
+            0,
+            incomingmod.cached_delta(base, incoming.delta, None),
+            alwayscache=self.arguments['alwayscache'],
+            deltacomputer=self.computer,
+            sidedata=incoming.sidedata,
+        )
+
+    @property
+    def computer(self) -> Any:
+        computer = self.__dict__.get('_computer')
+        if computer is None:
+            computer = self.__dict__['_computer'] = hgdeltas.deltacomputer(self.rl)
+        return computer
+
+
+def _not_searched(*args: Any) -> None:
+    """Of a revision that is appended in an open context, the caller takes care."""

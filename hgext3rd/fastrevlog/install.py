@@ -270,6 +270,18 @@ TABLE = (
         'operations.diff:make_gitindex',
         'blob names that are only shown are hashed by hashlib',
     ),
+    Row(
+        'mercurial.archival',
+        'archive',
+        'operations.archive:make_archive',
+        'files are read without the objects around a file log',
+    ),
+    Row(
+        'mercurial.archival:fileit',
+        'addfile',
+        'operations.archive:make_addfile',
+        'files of an archived folder are created in one system call',
+    ),
     *(
         Row(module, name, 'operations.update:' + ours, why)
         for module, apply in (

@@ -13,7 +13,7 @@ from typing import Any, Callable
 import pytest
 from mercurial import ui as uimod
 
-from hgext3rd.fastrevlog.operations import update
+from hgext3rd.fastrevlog.operations import newfiles, update
 
 PATHS = [b"file%d" % n for n in range(3000)]
 
@@ -104,24 +104,24 @@ def test_a_file_takes_the_place_of_nothing_or_of_a_file(
 ) -> None:
     path = tmp_path / "a" / "b" / "file"
     name = bytes(path)
-    assert update.create(name, b"one")
+    assert newfiles.create(name, b"one")
     assert path.read_bytes() == b"one"
     twin = tmp_path / "twin"
     twin.hardlink_to(path)
     path.chmod(0o755)
-    found = update.create(name, b"three")
+    found = newfiles.create(name, b"three")
     assert found is not None
     assert found.st_size == 5
     assert found.st_mode == path.stat().st_mode
     assert found.st_mode & 0o777 == 0o644
     assert path.read_bytes() == b"three"
     assert twin.read_bytes() == b"one", "a hard link is broken, not written through"
-    assert not update.create(name + b"/below", b"two")
+    assert not newfiles.create(name + b"/below", b"two")
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
-    assert update.create(bytes(tmp_path / "link"), b"two")
+    assert newfiles.create(bytes(tmp_path / "link"), b"two")
     assert (tmp_path / "link").read_bytes() == b"two"
     assert not (tmp_path / "nowhere").exists()
-    assert not update.create(bytes(tmp_path / "a"), b"two")
+    assert not newfiles.create(bytes(tmp_path / "a"), b"two")
     assert path.exists()
 
 

@@ -26,23 +26,21 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from mercurial import context, error, filelog, pathutil, revlog, txnutil, util
+from mercurial import context
 from mercurial import vfs as vfsmod
 from mercurial.dirstateutils import timestamp
-from mercurial.utils import storageutil
 
 from .. import fallback, process, stores, unchanged
 from ..compat import update
 from ..engine import vfs
-from ..outer import opening, reading
+from ..outer import opening
 from ..workers import cpus
+from . import filetexts, newfiles
 
-_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, 'O_CLOEXEC', 0)
 _CHECKOUT = '_fastrevlog_checkout'  # an attribute of the working context
 _PROGRESS_FILES = 100  # files; how often progress is told, as in Mercurial
 _MIN_FILES_PER_WORKER = 500  # files; what a worker should at least have to write
@@ -52,40 +50,6 @@ _CACHED_READ_SECONDS = (
 )
 # what is damaged, missing, in the way or full: Mercurial finds the words
 _EXPECTED = (ValueError, IndexError, *fallback.STORAGE_ERRORS)
-
-Read = Callable[[bytes], bytes]
-
-
-def create(path: bytes, data: bytes) -> os.stat_result | None:
-    """Write a file in the place of nothing, or of a file or link; what it is then.
-
-    None if something else is in the way, or the file cannot be made.  Raises
-    ``OSError`` when the writing fails (a full disk).
-    """
-    try:
-        fd = _open(path)
-    except OSError:
-        return None
-    try:
-        written = os.write(fd, data)
-        while written < len(data):
-            written += os.write(fd, data[written:])
-        return os.fstat(fd)
-    finally:
-        os.close(fd)
-
-
-def _open(path: bytes) -> int:
-    """A descriptor of the new file ``path``; raises ``OSError``."""
-    try:
-        return os.open(path, _FLAGS, 0o666)
-    except FileNotFoundError:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-    except FileExistsError:
-        if stat.S_IFMT(os.lstat(path).st_mode) not in (stat.S_IFREG, stat.S_IFLNK):
-            raise
-        os.unlink(path)
-    return os.open(path, _FLAGS, 0o666)
 
 
 class Checkout:
@@ -107,9 +71,9 @@ class Checkout:
     )
 
     def __init__(self, repo: Any, mctx: Any, first: bytes) -> None:
-        self.audit = _auditor(repo.wvfs)
-        self.template_cache = _template_cache(repo, first)
-        self.read = _reader(repo, mctx, self.template_cache)
+        self.audit = newfiles.auditor(repo.wvfs)
+        self.template_cache = filetexts.template_cache_for(repo, first)
+        self.read = filetexts.reader(repo, mctx, self.template_cache)
         self._share = stores.of(repo.svfs).share
         self._repo = repo
         self._wvfs = repo.wvfs
@@ -128,7 +92,7 @@ class Checkout:
             if self._repo._decodefilterpats:
                 return None
             path = self._prefix + f
-            found = create(path, data)
+            found = newfiles.create(path, data)
             if found is None:
                 return None
             if flags == b'x':
@@ -146,32 +110,6 @@ class Checkout:
         if self._share is None:
             return contextlib.nullcontext()
         return self._share.limited_to(0)
-
-
-def _auditor(wvfs: Any) -> Callable[[bytes], None]:
-    theirs = wvfs.audit
-    if type(theirs) is not pathutil.pathauditor:
-        return lambda path: wvfs._auditpath(path, b'wb')
-    cached = pathutil.pathauditor(
-        wvfs.base, theirs.callback, realfs=theirs._realfs, cached=True
-    )
-    folders = vfs.FolderAudit(wvfs.base)
-    known = folders.known
-    is_plain_name = vfs.is_plain_name
-
-    def audit(path: bytes) -> None:
-        cut = path.rfind(b'/') + 1
-        folder = path[:cut]
-        name = path[cut:]
-        plain = name and is_plain_name(name)
-        if plain and (folder in known or folders.is_plain(folder)):
-            return
-        why = util.checkosfilename(path)
-        if why:
-            raise error.Abort(b'%s: %r' % (why, path))
-        cached(path, mode=b'wb')
-
-    return audit
 
 
 def is_plain(repo: Any, wctx: Any) -> bool:
@@ -192,70 +130,6 @@ def is_plain(repo: Any, wctx: Any) -> bool:
         and not ui.configbool(b'experimental', b'update.atomic-file')
         and not ui.configbool(b'experimental', b'merge.checkpathconflicts')
     )
-
-
-def _reader(repo: Any, mctx: Any, template_cache: opening.TemplateCache | None) -> Read:
-    """What reads the data of a file of ``mctx``; raises what Mercurial then says."""
-
-    def generally(path: bytes) -> bytes:
-        return mctx.filectx(path).data()
-
-    if type(mctx) is not context.changectx or not unchanged.is_of(
-        'mercurial.context', context.filectx.data
-    ):
-        return generally
-    open_filelog = repo.file
-    node_of = mctx.filenode
-
-    def by_filelog(path: bytes) -> bytes:
-        return open_filelog(path).read(node_of(path))
-
-    if template_cache is None or not _reads_plainly():
-        return by_filelog
-    api = process.state.installation.api
-    altering = api.altering_flags
-    text_of = template_cache.text
-    filtered = storageutil.filtermetadata
-    served = process.counters.served
-
-    def by_text(path: bytes) -> bytes:
-        text = text_of(b'data/' + path, node_of(path), altering)
-        if text is None:
-            return by_filelog(path)
-        served['filelog'] += 1
-        return filtered(text)
-
-    return by_text
-
-
-def _reads_plainly() -> bool:
-    """Does Mercurial's revlog read a revision without flags as it always did?"""
-    return reading.how_it_reads(revlog.revlog) == reading.PLAIN and unchanged.is_of(
-        'mercurial.revlog',
-        revlog.revlog._revisiondata,
-        revlog.revlog.revision,
-        revlog.revlog.rawdata,
-    )
-
-
-def _template_cache(repo: Any, path: bytes) -> opening.TemplateCache | None:
-    """What opens file logs, if it does so for the one of ``path``."""
-    filelog_class: Any = filelog.filelog
-    if (
-        not unchanged.is_of('mercurial.localrepo', type(repo.unfiltered()).file)
-        or not unchanged.is_of('mercurial.filelog', filelog_class.__init__)
-        or not unchanged.is_of('mercurial.filelog', filelog_class.read)
-        or repo.currenttransaction() is not None
-        or txnutil.mayhavepending(repo.root)
-    ):
-        return None
-    try:
-        log = repo.file(path)
-    except fallback.STORAGE_ERRORS:
-        return None
-    if type(log) is not filelog_class or log.get_revlog().radix != b'data/' + path:
-        return None
-    return opening.template_cache_of(repo.svfs)
 
 
 def _write_files(

@@ -85,11 +85,12 @@ Templates and JSON
 
 Settings show in what is shown
 
-  $ hg debug::fastrevlog --config fastrevlog.cache-memory='1 MB' --config fastrevlog.check=collision-detection | grep -A 5 settings:
+  $ hg debug::fastrevlog --config fastrevlog.cache-memory='1 MB' --config fastrevlog.check=collision-detection | grep -A 6 settings:
   settings:
     enabled             yes
     cache-memory        1048576  (--config)
     check               collision-detection  (--config)
+    verify-check        collision-detection
     workers             0
     over-rust           no
   $ hg debug::fastrevlog --config usage.resources.memory=low | grep cache-memory

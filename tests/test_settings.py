@@ -18,6 +18,7 @@ DEFAULTS = {
     "over-rust": "no",
     "cache-memory": str(64 << 20),
     "check": "fast",
+    "verify-check": "collision-detection",
     "workers": "0",
 }
 BAD = [
@@ -28,6 +29,10 @@ BAD = [
     (
         "check=never",
         "fastrevlog.check is 'never', expected one of: fast, collision-detection",
+    ),
+    (
+        "verify-check=yes",
+        "fastrevlog.verify-check is 'yes', expected one of: fast, collision-detection",
     ),
     ("workers=all", "fastrevlog.workers is not a valid integer ('all')"),
     ("workers=-2", "fastrevlog.workers is -2, expected 0 or more"),

@@ -52,6 +52,10 @@ everybody:
     to three times as long. New and incoming revisions, and ``hg verify``, have
     collision detection in any case. (default: ``fast``)
 
+``verify-check``
+    How ``hg verify`` checks texts against their hash, as ``check``. ``fast`` finds
+    all damage, and attacks on SHA-1 no more. (default: ``collision-detection``)
+
 ``workers``
     How many processes work at once where work is shared out, as ``hg verify`` does;
     1 for no other process, 0 for one for each core. The older name

@@ -79,12 +79,13 @@ def _guarded(
     method: Callable[..., Any], name: str, stock_class: type
 ) -> Callable[..., Any]:
     @functools.wraps(method)
-    def read(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def guarded_read(self: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             return method(self, *args, **kwargs)
         except error.StorageError as exc:
             stock = bounded_stock_inner(self, stock_class)
-            return _answer_of(getattr(stock, name), exc, *args, **kwargs)
+            read = functools.partial(getattr(stock, name), *args, **kwargs)
+            return _answer_of(read, exc, self.verbatim)
         except STORAGE_ERRORS:
             raise
         except Exception as exc:
@@ -93,7 +94,7 @@ def _guarded(
             internal_error(exc, self.index_file, self.opener)
             return answer
 
-    return read
+    return guarded_read
 
 
 def _stock_inner(inner: Any, stock_class: Any) -> Any:
@@ -132,20 +133,23 @@ def ask_mercurial(rl: Any, exc: Exception, stock_class: Any, read: Any) -> Any:
     inner = rl._inner
     rl._inner = bounded_stock_inner(inner, stock_class)
     try:
-        return _answer_of(read, exc)
+        return _answer_of(read, exc, inner.verbatim)
     finally:
         rl._inner = inner
 
 
-def _answer_of(
-    read: Callable[..., Any], exc: Exception, *args: Any, **kwargs: Any
-) -> Any:
-    """What ``read`` returns; its error, or ``exc`` where it is no error message."""
+def _answer_of(read: Callable[[], Any], exc: Exception, verbatim: bool) -> Any:
+    """What ``read`` returns; its error, or ``exc`` where it is no error message.
+
+    Any error is its own if ``verbatim``.
+    """
     try:
-        answer = read(*args, **kwargs)
+        answer = read()
     except STORAGE_ERRORS:
         raise
     except Exception:
+        if verbatim:
+            raise
         # Mercurial tripped over the damage
         raise exc from None
     process.counters.refuse('damage: read by Mercurial')
@@ -187,10 +191,11 @@ def bounded_stock_inner(inner: Any, stock_class: Any) -> Any:
         held = segments._cached_chunk_position
         if held <= offset and offset + length <= held + len(segments._cached_chunk):
             return read_chunk(offset, length)
-        with segments.reading(), segments._read_handle() as fp:
-            end = fp.seek(0, os.SEEK_END)
         # Mercurial reads from and to a multiple of its window, and counts from there
         start = offset & -window
+        with segments.reading(), segments._read_handle() as fp:
+            end = fp.seek(0, os.SEEK_END)
+            fp.seek(start)  # or fails, as Mercurial's would
         size = ((offset + length + window) & -window) - start
         got = min(size, max(end - start, 0)) - (offset - start)
         if size >= 0 and got < length:

@@ -61,6 +61,14 @@ TABLE = (
         b' have collision detection in any case.',
     ),
     Setting(
+        b'verify-check',
+        CHECKS[1],
+        CHECKS,
+        b'``collision-detection``',
+        b'How ``hg verify`` checks texts against their hash, as ``check``. ``fast``'
+        b' finds all damage, and attacks on SHA-1 no more.',
+    ),
+    Setting(
         b'workers',
         0,
         'number',
@@ -104,6 +112,7 @@ class Settings(NamedTuple):
     cache_memory: int = 64 << 20  # bytes
     collision_detection: bool = False
     workers: int = 0  # processes; 0: one for each core
+    verify_fast: bool = False
 
 
 OFF = Settings(enabled=False)
@@ -111,19 +120,24 @@ OFF = Settings(enabled=False)
 
 def load(ui: Any) -> Settings:
     """The settings in force.  Raises ``ConfigError`` for invalid values."""
-    check = ui.config(SECTION, b'check')
-    if check not in CHECKS:
-        raise error.ConfigError(
-            _(b"fastrevlog.check is '%s', expected one of: %s")
-            % (check, b', '.join(CHECKS))
-        )
     return Settings(
         ui.configbool(SECTION, b'enabled'),
         ui.configbool(SECTION, b'over-rust'),
         _cache_memory(ui),
-        check == b'collision-detection',
+        _check(ui, b'check') == b'collision-detection',
         workers(ui),
+        _check(ui, b'verify-check') == b'fast',
     )
+
+
+def _check(ui: Any, name: bytes) -> bytes:
+    check: bytes = ui.config(SECTION, name)
+    if check not in CHECKS:
+        raise error.ConfigError(
+            _(b"fastrevlog.%s is '%s', expected one of: %s")
+            % (name, check, b', '.join(CHECKS))
+        )
+    return check
 
 
 def of(ui: Any) -> Settings:

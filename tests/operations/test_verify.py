@@ -19,10 +19,11 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Callable, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 import pytest
 
+from support import damage as damages
 from support import running
 
 HG = Path(running.hg_path())
@@ -433,6 +434,38 @@ def test_damage(repo: Path, name: str) -> None:
     assert b"Traceback" not in result.err
 
 
+# fast, with one process, which reads changelog and manifest with our engine as well
+def of_history() -> Iterator[Any]:
+    """Every damage of changelog and manifest; some of them whenever tests run."""
+    for number, (name, damage) in enumerate(damages.DAMAGES.items()):
+        if "bomb" in name or "claims" in name:
+            continue  # we refuse what Mercurial may expand
+        for place, log in enumerate(("00changelog", "00manifest")):
+            marks = () if number % 7 == place * 3 else (pytest.mark.slow,)
+            yield pytest.param(log, damage, id=f"{log}: {name}", marks=marks)
+
+
+@pytest.mark.parametrize(("log", "damage"), of_history())
+def test_damage_of_history(repo: Path, log: str, damage: damages.Damage) -> None:
+    damage(damages.Log(store(repo) / log))
+    flags = ["--full"] if log == "00manifest" else []
+    stock = hg(repo, "verify", *flags)
+    for check in ("fast", "collision-detection"):
+        config = [*ours(1), "fastrevlog.verify-check=%s" % check]
+        told = hg(repo, "verify", *flags, config=config)
+        if b"Traceback" in stock.err:
+            # Mercurial's own, over what its index says
+            assert told.err.splitlines()[-1] == stock.err.splitlines()[-1]
+        else:
+            assert told == stock
+
+
+@pytest.mark.parametrize("name", ["none", "several", "node", "inline chunk", "parent"])
+def test_fast_check(repo: Path, name: str) -> None:
+    DAMAGES[name](repo)
+    compare(repo, config=["fastrevlog.verify-check=fast"])
+
+
 @pytest.mark.parametrize("flags", FLAGS, ids=" ".join)
 @pytest.mark.parametrize("name", ["none", "several"])
 def test_flags(repo: Path, name: str, flags: list[str]) -> None:
@@ -671,19 +704,36 @@ storageutil.hashrevisionsha1 = hashrevisionsha1
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_collision_detection(repo: Path, tmp_path: Path, workers: int) -> None:
-    """Every text that verify reads goes through Mercurial's own hash function."""
-    (tmp_path / "hashes.py").write_text(HASHES)
-    log = tmp_path / "hashes"
+def test_no_collision_detection(repo: Path, tmp_path: Path, workers: int) -> None:
+    """The fast check asks Mercurial's function about damage and nothing else."""
+    assert not hashed_by_mercurial(repo, tmp_path, workers, "fast")
+    DAMAGES["node"](repo)
+    assert hashed_by_mercurial(repo, tmp_path, workers, "fast", 1)
+
+
+def hashed_by_mercurial(
+    repo: Path, folder: Path, workers: int, check: str, code: int = 0
+) -> list[list[str]]:
+    """What goes through Mercurial's own hash function: process and node."""
+    (folder / "hashes.py").write_text(HASHES)
+    log = folder / "hashes"
+    log.write_bytes(b"")
+    config = [*ours(workers), "fastrevlog.verify-check=%s" % check]
     done = subprocess.run(
-        [str(HG), "verify", "--config", "extensions.hashes=%s/hashes.py" % tmp_path]
-        + [word for item in ours(workers) for word in ("--config", item)],
+        [str(HG), "verify", "--config", "extensions.hashes=%s/hashes.py" % folder]
+        + [word for item in config for word in ("--config", item)],
         cwd=repo,
-        env=dict(environment(tmp_path), HASHES=str(log)),
+        env=dict(environment(folder), HASHES=str(log)),
         capture_output=True,
     )
-    assert (done.returncode, done.stderr) == (0, b"")
-    lines = [line.split() for line in log.read_text().splitlines()]
+    assert (done.returncode, bool(done.stderr)) == (code, bool(code)), done.stderr
+    return [line.split() for line in log.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_collision_detection(repo: Path, tmp_path: Path, workers: int) -> None:
+    """Every text that verify reads goes through Mercurial's own hash function."""
+    lines = hashed_by_mercurial(repo, tmp_path, workers, "collision-detection")
     hashed = [node for _pid, node in lines]
     expected = all_nodes(repo)
     assert len(expected) > 60

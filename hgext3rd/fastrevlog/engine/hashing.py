@@ -46,10 +46,13 @@ class HashPolicy:
         self.collision_detection = collision_detection
 
     @contextlib.contextmanager
-    def detecting_collisions(self) -> Iterator[None]:
-        """Within this context every text is hashed by Mercurial's ``sha1dc``."""
+    def detecting_collisions(self, detect: bool = True) -> Iterator[None]:
+        """Within this context every text is hashed by Mercurial's ``sha1dc``.
+
+        If ``detect`` is false, by ``hashlib``.
+        """
         before = self.collision_detection
-        self.collision_detection = True
+        self.collision_detection = detect
         try:
             yield
         finally:

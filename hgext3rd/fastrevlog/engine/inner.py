@@ -47,6 +47,8 @@ class InnerRevlog(format.EntryAccess):
     """
 
     is_fastrevlog = True
+    # is what Mercurial's code raises about damage passed on as it is?
+    verbatim = False
     has_revdiff_extra = False
 
     def __init__(

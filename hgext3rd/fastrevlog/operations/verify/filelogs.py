@@ -21,7 +21,7 @@ from mercurial import filelog, mdiff, revlog
 from mercurial.node import bin
 from mercurial.utils import storageutil
 
-from ...engine import compression
+from ...engine import compression, hashing
 from ...engine.counters import counters
 
 _ORIGINS = 32  # file logs kept open to look up what was copied from them
@@ -67,7 +67,10 @@ class FilelogChecker:
         if rl._format_version != self.format:
             return None
         nullid = rl.nullid
-        hash_of = storageutil.hashrevisionsha1
+        # unless it is fast, this is Mercurial's function; and what is not flawless by
+        # the fast one, Mercurial looks at again
+        policy = inner.storage.hash_policy
+        matches = hashing.node_matches
         nodes: list[bytes] = []
         linkrevs = []
         stored = 0  # bytes
@@ -79,7 +82,9 @@ class FilelogChecker:
                     return None
                 p1node = nullid if p1 < 0 else nodes[p1]
                 p2node = nullid if p2 < 0 else nodes[p2]
-                if len(text) != size or hash_of(text, p1node, p2node) != node:
+                if len(text) != size:
+                    return None
+                if not matches(text, node, p1node, p2node, policy):
                     return None
                 if p1 < 0 and not self._origin_is_fine(fl, linkrev, text):
                     return None

@@ -4,7 +4,7 @@
 
 Goals: the messages, their order, the counts and the exit code are Mercurial's;
 nothing is taken for checked that was not; every text is hashed by Mercurial's
-collision-detecting function.
+collision-detecting function, unless the user asks for the fast one.
 
 Plan: our code never says anything.  It looks for file logs of which Mercurial's
 verifier, too, would have nothing to say (:mod:`flawless`), in worker processes
@@ -14,6 +14,10 @@ stand-in for each file log that is flawless *and* whose facts agree with what th
 changelog and the manifest say.  Any other file log (damaged, missing, of an
 unusual kind, or with no answer because a worker died) it gets as it is, and says
 about it what it always says.  Doubt costs time, never a message.
+
+The changelog and the manifest are read by our engine, for Mercurial's verifier: what
+it cannot read Mercurial's code is asked for, and what that raises is passed on as it
+is (``verbatim``), since the verifier says it.
 
 The workers start before the first pass: what they do needs none of its results,
 and the repository is locked, so it makes no difference when a file log is read.
@@ -75,9 +79,10 @@ def make_verify(place: Any) -> Any:
         store = stores.of(self.repo.svfs)
         if not store.enabled or store.share is None:
             return orig(self)
-        # read from disk, and detect collisions
+        # read from disk, and detect collisions unless told otherwise
         store.share.clear()
-        with store.hash_policy.detecting_collisions():
+        fast = store.settings is not None and store.settings.verify_fast
+        with store.hash_policy.detecting_collisions(not fast):
             if not _is_plain(self):
                 return orig(self)
             with _by_mercurial(self.repo), standinsmod.Standins(self) as standins:
@@ -122,18 +127,22 @@ def make_verifyfiles(place: Any) -> Any:
 
 @contextlib.contextmanager
 def _by_mercurial(repo: Any) -> Iterator[None]:
-    """Let Mercurial's own code read: it has its own words for what is damaged."""
-    changed = []
+    """Let Mercurial's own code find the words for what is damaged.
+
+    It reads the file logs that no stand-in stands for; of the changelog and the
+    manifest, which ours reads, what ours finds nothing in.
+    """
+    rls = (repo.changelog, repo.manifestlog.getstorage(b'')._revlog)
+    inners = [rl._inner for rl in rls if getattr(rl._inner, 'is_fastrevlog', False)]
     with stores.of(repo.svfs).overriding(enabled=False):
-        for rl in (repo.changelog, repo.manifestlog.getstorage(b'')._revlog):
-            inner, index = rl._inner, rl.index
-            if standinsmod.use_stock_inner(rl):
-                changed.append((rl, inner, index))
+        for inner in inners:
+            inner.forget()
+            inner.verbatim = True
         try:
             yield
         finally:
-            for rl, inner, index in changed:
-                rl._inner, rl.index = inner, index
+            for inner in inners:
+                inner.verbatim = False
 
 
 # Whether to stand in, and whether to start workers

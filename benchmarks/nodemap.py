@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """How the cost of a look-up depends on the length of history.
 
-    python -m benchmarks.nodemap [REVISIONS...] [--folder DIR]
+    python -m benchmarks.nodemap [REVISIONS...] [--folder DIR] [--svg FILE]
 
 An index of random nodes and its node map are made for each length.  Each figure is
 the median over processes that do one thing: parse the index (not timed), then open
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 import pathlib
 import resource
 import statistics
@@ -24,7 +25,7 @@ import time
 from typing import Any
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-LENGTHS = (10_000, 100_000, 1_000_000, 5_000_000)
+LENGTHS = (10_000, 30_000, 100_000, 300_000, 1_000_000, 5_000_000)
 # what is looked up: 12 digits, an old node, a node that is not there
 QUESTIONS = ("prefix", "shortest", "old", "unknown")
 ENTRY = struct.Struct(">Qiiiiii20s12x")
@@ -145,12 +146,77 @@ def measure(folder: pathlib.Path, rounds: int) -> dict[str, dict[str, float]]:
     }
 
 
+# the plot: its place in the picture, and the powers of ten at its edges
+LEFT, TOP, WIDTH, HEIGHT = 70, 40, 480, 320
+LOW_X, HIGH_X, LOW_Y, HIGH_Y = 4.0, 6.8, -2.0, 3.2
+DASHES = {"shortest": "6 3", "old": "2 3", "unknown": "8 3 2 3"}
+
+
+def place(revisions: float, ms: float) -> tuple[float, float]:
+    """Where in the plot."""
+    x = LEFT + (math.log10(revisions) - LOW_X) / (HIGH_X - LOW_X) * WIDTH
+    y = TOP + (HIGH_Y - math.log10(ms)) / (HIGH_Y - LOW_Y) * HEIGHT
+    return x, y
+
+
+def svg(points: dict[str, list[tuple[int, float]]]) -> str:
+    """Curves of milliseconds over revisions, both by powers of ten."""
+    size = f'width="{LEFT + WIDTH + 150}" height="{TOP + HEIGHT + 60}"'
+    font = 'font-family="sans-serif" font-size="12"'
+    title = "First look-up in a fresh process, milliseconds"
+    out = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} {font}>',
+        f'<rect {size} fill="#fff"/>',
+        f'<text x="{LEFT}" y="22" font-size="15" font-weight="bold">{title}</text>',
+    ]
+    for power in range(-2, 4):
+        _x, y = place(1e4, 10.0**power)
+        out.append(
+            f'<line x1="{LEFT}" y1="{y:.1f}" x2="{LEFT + WIDTH}" y2="{y:.1f}" '
+            f'stroke="#ddd"/><text x="{LEFT - 8}" y="{y + 4:.1f}" '
+            f'text-anchor="end">{10.0**power:g}</text>'
+        )
+    for revisions in (10_000, 100_000, 1_000_000, 5_000_000):
+        x, y = place(revisions, 10.0**LOW_Y)
+        out.append(
+            f'<text x="{x:.1f}" y="{y + 20:.1f}" text-anchor="middle">'
+            f"{revisions:,}</text>"
+        )
+    x, y = place(2e5, 10.0**LOW_Y)
+    out.append(f'<text x="{x:.1f}" y="{y + 40:.1f}">revisions</text>')
+    for name, line in points.items():
+        out += curve(name, [place(*point) for point in line])
+    return "\n".join([*out, "</svg>", ""])
+
+
+def curve(name: str, places: list[tuple[float, float]]) -> list[str]:
+    """One line of the plot, and its label; ours lie on one another and share one."""
+    question, _space, who = name.partition(" ")
+    colour = "#9aa5b1" if who == "stock" else "#0b6e99"
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    dash = DASHES.get(question, "none")
+    out = [
+        (
+            f'<polyline points="{path}" fill="none" stroke="{colour}" '
+            f'stroke-width="2" stroke-dasharray="{dash}"/>'
+        )
+    ]
+    label = {"prefix": "prefix, shortest, stock"}.get(question, name)
+    if who != "stock":
+        label = "all, fastrevlog"
+    if question == "prefix" or (who == "stock" and question != "shortest"):
+        x, y = places[-1]
+        out.append(f'<text x="{x + 8:.1f}" y="{y + 4:.1f}">{label}</text>')
+    return out
+
+
 def main() -> int:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("revisions", nargs="*", type=int)
     parser.add_argument("--folder", type=pathlib.Path, default="/dev/shm/nodemaps")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--svg", type=pathlib.Path)
     parser.add_argument("--ask", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.ask:
@@ -158,6 +224,7 @@ def main() -> int:
         print(json.dumps(ask(pathlib.Path(folder), who, question)))
         return 0
     print("revisions question   stock ms (cpu)     fastrevlog ms (cpu)    KiB")
+    points: dict[str, list[tuple[int, float]]] = {}
     for length in arguments.revisions or LENGTHS:
         folder = arguments.folder / str(length)
         if not (folder / "map.nd").exists():
@@ -165,6 +232,8 @@ def main() -> int:
             make_index(folder / "index.i", length)
             make_map(folder, load(folder / "index.i"))
         found = measure(folder, arguments.rounds)
+        for name, median in found.items():
+            points.setdefault(name, []).append((length, median["cpu"] * 1000))
         for question in QUESTIONS:
             stock = found[f"{question} stock"]
             ours = found[f"{question} fastrevlog"]
@@ -175,6 +244,8 @@ def main() -> int:
                 f" {ours['memory'] / 1024:8.0f}",
                 flush=True,
             )
+    if arguments.svg:
+        arguments.svg.write_text(svg(points), encoding="utf-8")
     return 0
 
 

@@ -191,11 +191,27 @@ def test_trouble_reading_is_counted(mapped: Any) -> None:
         raise OSError("gone")
 
     counters.counters.nodemaps.clear()
-    mapped._tree._pread = pread
+    mapped._lookup.tree._pread = pread
     assert mapped.get_rev(mapped[9][7]) == 9
     assert mapped.why_not == "data: OSError"
     assert counters.counters.nodemaps == {"data: OSError": 1}
     counters.counters.nodemaps.clear()
+
+
+def test_trouble_of_ours_is_a_mishap(mapped: Any) -> None:
+    def pread(length: int, offset: int) -> bytes:
+        raise ZeroDivisionError("ours")
+
+    for name in ("get_rev", "rev", "shortest"):
+        asked = nodemaps.proxy_of(mapped.cindex, mapped.docket, mapped._reader.data)
+        asked._lookup.tree._pread = pread
+        assert getattr(asked, name)(mapped[9][7]) == getattr(mapped, name)(mapped[9][7])
+        assert asked.why_not == "data: ZeroDivisionError"
+    asked = nodemaps.proxy_of(mapped.cindex, mapped.docket, mapped._reader.data)
+    asked._lookup.tree._pread = pread
+    assert asked.partialmatch(mapped[9][7].hex().encode()[:12]) == mapped[9][7]
+    assert counters.counters.mishaps == {"node map: ZeroDivisionError: ours": 4}
+    counters.counters.mishaps.clear()
 
 
 def test_an_unknown_node_is_looked_for_where_that_is_cheap(mapped: Any) -> None:

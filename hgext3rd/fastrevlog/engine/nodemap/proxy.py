@@ -48,7 +48,6 @@ class MappedIndexProxy(indexmod.IndexProxy):
     def __init__(self, cindex: Any) -> None:
         super().__init__(cindex)
         self._reader: Any = None
-        self._tree: treemod.NodeTree | None = None
         self._lookup: Any = None
         self._use_c('no map')
 
@@ -62,7 +61,6 @@ class MappedIndexProxy(indexmod.IndexProxy):
         self.docket = docket
         self._reader = reader
         length = len(cindex)
-        self._tree = tree = treemod.NodeTree(reader.pread, docket, cindex)
         if self.why_not == ASKED_OFTEN:
             return  # the C tree is there by now
         if length < self.small_index:
@@ -71,6 +69,7 @@ class MappedIndexProxy(indexmod.IndexProxy):
             self._use_c('C tree: the map is far behind')
         else:
             limit = length * LOOKUPS_PER_1000 // 1000
+            tree = self._tree(docket)
             self._lookup = lookupmod.Lookup(tree, docket, cindex, limit)
             self.why_not = None
             for name in _LOOKUPS:
@@ -79,8 +78,11 @@ class MappedIndexProxy(indexmod.IndexProxy):
 
     def detach(self, why: str) -> None:
         """There is no map that fits, for the reason ``why``."""
-        self.docket = self._reader = self._tree = None
+        self.docket = self._reader = None
         self._use_c(why)
+
+    def _tree(self, docket: docketmod.Docket) -> treemod.NodeTree:
+        return treemod.NodeTree(self._reader.pread, docket, self.cindex)
 
     def _use_c(self, why: str) -> None:
         self.why_not = why
@@ -94,7 +96,7 @@ class MappedIndexProxy(indexmod.IndexProxy):
             _set_contains(cls, cindex.__contains__)
 
     def _leave(self, exc: Exception) -> None:
-        """After ``exc``, go on with the C index."""
+        """After ``exc``, whatever it is, go on with the C index."""
         if isinstance(exc, lookupmod.AskedOften):
             self._use_c(ASKED_OFTEN)
             return
@@ -102,7 +104,11 @@ class MappedIndexProxy(indexmod.IndexProxy):
             reason = exc.reason
         else:
             reason = 'data: %s' % type(exc).__name__
-        count(reason)
+        if isinstance(exc, (docketmod.Misfit, OSError, MemoryError)):
+            count(reason)
+        else:
+            # trouble of ours
+            counters.counters.mishap('node map: %s: %s' % (type(exc).__name__, exc))
         self.detach(reason)
 
     # what Mercurial asks
@@ -113,7 +119,7 @@ class MappedIndexProxy(indexmod.IndexProxy):
             try:
                 answer: int | None = self._lookup.get_rev(node)
                 return answer
-            except (lookupmod.AskedOften, docketmod.Misfit, OSError) as exc:
+            except Exception as exc:
                 self._leave(exc)
         rev: int | None = self.cindex.get_rev(node)
         return rev
@@ -147,7 +153,7 @@ class MappedIndexProxy(indexmod.IndexProxy):
                 raise _no_answer() from None
             except binascii.Error:
                 return None
-            except (lookupmod.AskedOften, docketmod.Misfit, OSError) as exc:
+            except Exception as exc:
                 self._leave(exc)
         node: bytes | None = cindex.partialmatch(prefix)
         return node
@@ -160,11 +166,12 @@ class MappedIndexProxy(indexmod.IndexProxy):
         if type(node) is bytes and len(node) == NODE_SIZE:
             try:
                 digits: int | None = self._lookup.shortest(node)
+            except Exception as exc:
+                self._leave(exc)
+            else:
                 if digits is None:
                     raise _no_answer()
                 return digits
-            except (lookupmod.AskedOften, docketmod.Misfit, OSError) as exc:
-                self._leave(exc)
         known: int = self.cindex.shortest(node)
         return known
 
@@ -189,14 +196,15 @@ class MappedIndexProxy(indexmod.IndexProxy):
         ``replaced`` is in bytes.  A docket that equals no other says that the whole
         map has to be written.
         """
-        docket, tree = self.docket, self._tree
-        if docket is not None and tree is not None:
+        docket = self.docket
+        if docket is not None:
             from . import persist
 
             try:
+                tree = self._tree(docket)
                 replaced, data = persist.increment(tree, docket, self.cindex)
                 return docket, replaced, data
-            except (docketmod.Misfit, OSError) as exc:
+            except Exception as exc:
                 self._leave(exc)
         return docketmod.NO_DOCKET, 0, b''
 

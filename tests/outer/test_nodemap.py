@@ -12,10 +12,13 @@ import pathlib
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from typing import Any, Callable
 
 import pytest
 from conftest import Hg
+
+from support import running
 
 SUPPORT = pathlib.Path(__file__).resolve().parents[2] / "support"
 STOCK = (
@@ -23,6 +26,27 @@ STOCK = (
     "--config=storage.revlog.persistent-nodemap.slow-path=allow",
 )
 CHECKED = rb"revisions in index: +(\d+)\nrevisions in nodemap: \1\n"
+
+
+@pytest.fixture(scope="module")
+def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[running.Runner]:
+    started = running.Runner(tmp_path_factory.mktemp("hg"))
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def hg(runner: running.Runner, hgrc: pathlib.Path) -> Hg:
+    """As the fixture that all tests share, in forks of one warm process."""
+    env = {**runner.env, "HGRCPATH": str(hgrc), "HGPLAIN": "1"}
+
+    def run(*args: str, cwd: pathlib.Path, code: int | None = 0) -> Any:
+        done = runner.run(args, cwd, env)
+        if code is not None:
+            assert done.status == code, (done.out + done.err).decode()
+        return subprocess.CompletedProcess(args, done.status, done.out, done.err)
+
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +126,9 @@ def test_what_is_looked_up_is_the_same(hg: Hg, repo: pathlib.Path) -> None:
     for template in ("{rev} {node} {shortest(node, 1)}\n", "{p1node} {p2node}\n"):
         ask = ["log", "-T", template]
         assert hg(*ask, cwd=repo).stdout == hg(*ask, *STOCK, cwd=repo).stdout
+    within = "--config=experimental.revisions.disambiguatewithin=1300::"
+    ask = ["log", "-T", "{shortest(node, 1)}\n", within]
+    assert hg(*ask, cwd=repo).stdout == hg(*ask, *STOCK, cwd=repo).stdout
     for prefix in ("7", "0", "00", "a0f", "dead"):
         ask = ["log", "-r", f"id({prefix})", "-T", "{node}\n"]
         ours = hg(*ask, cwd=repo, code=None)

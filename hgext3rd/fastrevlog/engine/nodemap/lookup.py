@@ -15,6 +15,7 @@ from __future__ import annotations
 import bisect
 from typing import Any
 
+from .. import errors
 from . import docket as docketmod
 from . import tree as treemod
 
@@ -128,12 +129,13 @@ class Lookup:
             raise KeyError(prefix)
         if matches:
             return matches.pop()
-        asked = prefix.hex().encode()[:digits]
-        if (
-            self._seen <= CONFIRM_PREFIX_BELOW
-            and self._cindex.partialmatch(asked) is not None
-        ):
-            raise Misfit('data: revision missing')
+        if self._seen <= CONFIRM_PREFIX_BELOW:
+            try:
+                found = self._cindex.partialmatch(prefix.hex().encode()[:digits])
+            except errors.RevlogError:
+                found = prefix  # there is more than one
+            if found is not None:
+                raise Misfit('data: revision missing')
         return None
 
     def shortest(self, node: bytes) -> int | None:

@@ -198,7 +198,7 @@ def test_trouble_reading_is_counted(mapped: Any) -> None:
     counters.counters.nodemaps.clear()
 
 
-def test_trouble_of_ours_is_a_mishap(mapped: Any) -> None:
+def test_trouble_of_ours_is_an_internal_error(mapped: Any) -> None:
     def pread(length: int, offset: int) -> bytes:
         raise ZeroDivisionError("ours")
 
@@ -210,8 +210,8 @@ def test_trouble_of_ours_is_a_mishap(mapped: Any) -> None:
     asked = nodemaps.proxy_of(mapped.cindex, mapped.docket, mapped._reader.data)
     asked._lookup.tree._pread = pread
     assert asked.partialmatch(mapped[9][7].hex().encode()[:12]) == mapped[9][7]
-    assert counters.counters.mishaps == {"node map: ZeroDivisionError: ours": 4}
-    counters.counters.mishaps.clear()
+    assert counters.counters.internal_errors == {"node map: ZeroDivisionError: ours": 4}
+    counters.counters.internal_errors.clear()
 
 
 def test_an_unknown_node_is_looked_for_where_that_is_cheap(mapped: Any) -> None:

@@ -108,7 +108,9 @@ class MappedIndexProxy(indexmod.IndexProxy):
             count(reason)
         else:
             # trouble of ours
-            counters.counters.mishap('node map: %s: %s' % (type(exc).__name__, exc))
+            counters.counters.internal_error(
+                'node map: %s: %s' % (type(exc).__name__, exc)
+            )
         self.detach(reason)
 
     # what Mercurial asks

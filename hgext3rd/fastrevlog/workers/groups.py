@@ -28,8 +28,8 @@ _HEADER = struct.Struct('<Iq')  # number of the task; length of what follows, or
 _NO_ANSWER = -1
 _READ_SIZE = 1 << 20  # bytes
 _PIPE_SIZE = 1 << 20  # bytes
-# bytes that a worker has to do, besides what it is working at, before others are
-# asked: unbundling took as long with 128 kB to 1 MB, and longer with 16 kB
+# bytes of tasks that a worker has, before others are asked: so many that it is busy for
+# some milliseconds, in which the parent may write a file; a guess, not tuned
 _AHEAD = 256 << 10
 
 

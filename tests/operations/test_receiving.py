@@ -1,0 +1,121 @@
+# The files of a changegroup, and who may have a say in them.
+# SPDX-License-Identifier: GPL-2.0-or-later
+from __future__ import annotations
+
+import pathlib
+import textwrap
+from typing import Any, Callable
+
+import pytest
+
+from hgext3rd.fastrevlog.compat import incoming
+from support import histories
+
+Hg = Callable[..., Any]
+Served = Callable[[], Any]
+
+pytestmark = pytest.mark.skipif(
+    not incoming.are_objects(), reason="7.0 adds groups in its own way"
+)
+SHARED = ("--config", "fastrevlog.workers=2")
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    folder = tmp_path_factory.mktemp("source") / "repo"
+    histories.Maker(folder, seed=9).many(25)
+    return folder
+
+
+@pytest.fixture
+def bundle(hg: Hg, source: pathlib.Path, tmp_path: pathlib.Path) -> pathlib.Path:
+    name = tmp_path / "all.hg"
+    hg("bundle", "-q", "--all", str(name), cwd=source)
+    return name
+
+
+def receive(
+    hg: Hg, folder: pathlib.Path, bundle: pathlib.Path, extension: str, *args: str
+) -> Any:
+    """Unbundle into a new repository, with an extension of these lines."""
+    (folder / "ext.py").write_text(textwrap.dedent(extension), encoding="utf-8")
+    hg("init", "r", cwd=folder)
+    done = hg(
+        "unbundle",
+        str(bundle),
+        "--config",
+        f"extensions.ext={folder / 'ext.py'}",
+        *args,
+        cwd=folder / "r",
+        code=None,
+    )
+    return done
+
+
+@pytest.mark.parametrize("args", [(), SHARED])
+def test_who_wraps_the_adding_of_revisions_is_called(
+    hg: Hg,
+    tmp_path: pathlib.Path,
+    served: Served,
+    bundle: pathlib.Path,
+    args: tuple[str, ...],
+) -> None:
+    done = receive(
+        hg,
+        tmp_path,
+        bundle,
+        """
+        from mercurial import extensions, revlog
+        count = 0
+        def wrap(orig, self, *args, **kwargs):
+            global count
+            count += 1
+            return orig(self, *args, **kwargs)
+        def extsetup(ui):
+            extensions.wrapfunction(revlog.revlog, '_addrevision', wrap)
+            ui.atexit(lambda: ui.status(b'%d added\\n' % count))
+        """,
+        *args,
+    )
+    assert done.returncode == 0, done.stderr
+    counts = served()
+    assert counts.groups == 0
+    assert counts.refused["adding: wrapped by an extension"] == 1
+    assert b"\n%d added\n" % counts.entries in done.stdout
+
+
+KILLER = """
+    import importlib, os, signal, sys
+    def kill(ui, **kwargs):
+        (package,) = [name for name in sys.modules if name.endswith('_fastrevlog')]
+        groups = importlib.import_module(package + '.workers.groups')
+        start = groups.TaskPool.start
+        def start_and_kill(pool, workers):
+            start(pool, workers)
+            for worker in pool._workers[:%d]:
+                os.kill(worker.pid, signal.SIGKILL)
+        groups.TaskPool.start = start_and_kill
+    def reposetup(ui, repo):
+        ui.setconfig(b'hooks', b'prechangegroup.kill', kill)
+"""
+
+
+@pytest.mark.parametrize("killed", [1, 2])
+def test_the_work_of_workers_that_die_is_done_all_the_same(
+    hg: Hg, tmp_path: pathlib.Path, served: Served, bundle: pathlib.Path, killed: int
+) -> None:
+    done = receive(hg, tmp_path, bundle, KILLER % killed, *SHARED)
+    assert done.returncode == 0, done.stderr
+    counts = served()
+    assert counts.shared < counts.served["filelog"]
+    theirs = tmp_path / "theirs"
+    stock = ("--config", "extensions.fastrevlog=!")
+    hg("init", str(theirs), *stock, cwd=tmp_path)
+    hg("unbundle", "-q", str(bundle), *stock, cwd=theirs)
+    stores = [tmp_path / "r/.hg/store/data", theirs / ".hg/store/data"]
+    ours, wanted = (
+        {p.relative_to(s): p.read_bytes() for p in s.rglob("*.[id]") if p.is_file()}
+        for s in stores
+    )
+    assert ours == wanted
+    hg("verify", "-q", *stock, cwd=tmp_path / "r")

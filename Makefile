@@ -6,6 +6,7 @@
 #   make demo       set everything up, then run hg commands with and without fastrevlog
 #   make coverage   which lines and branches of the package the tests run
 #   make matrix     the tests on every supported Mercurial and every Python found
+#   make release-check  build what would be published, and try it as a user would
 #
 # PYTHON     the interpreter to make the environment from
 # VENV       where the environment is made
@@ -23,7 +24,8 @@ BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
 PYTEST = $(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadgroup
 
-.PHONY: help test test-long test-slow demo coverage matrix lint types pytest format clean
+.PHONY: help test test-long test-slow demo coverage matrix release-check lint types \
+  pytest format clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -56,6 +58,10 @@ test-slow: $(VENV)/.tools
 coverage: $(VENV)/.tools
 	$(PIP) install --quiet 'coverage>=7.6'
 	$(BIN)/python -m support.coverage $(PYTEST) $(ARGS)
+
+release-check: $(VENV)/.tools
+	$(PIP) install --quiet twine
+	$(BIN)/python -m support.release $(ARGS)
 
 format: $(VENV)/.tools
 	$(BIN)/ruff check --fix .

@@ -15,13 +15,16 @@ import datetime
 import json
 import pathlib
 import re
+import sys
 import xml.etree.ElementTree as ElementTree
 
 import nox
 
-MERCURIALS = ("7.0.3", "7.1.2", "7.2.4")
-PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
 PROJECT = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(PROJECT))
+
+from support.versions import MERCURIALS, PYTHONS  # noqa: E402
+
 RESULTS = PROJECT / ".cache" / "matrix"
 TABLE = PROJECT / "docs" / "matrix.md"
 
@@ -34,14 +37,16 @@ nox.options.reuse_existing_virtualenvs = True
 def tests(session: nox.Session, mercurial: str) -> None:
     """Run pytest with one Mercurial, from its wheel, on one Python."""
     session.install("--only-binary=mercurial", f"mercurial=={mercurial}")
-    session.install("--editable", ".", "build", "pytest", "pytest-timeout")
+    tools = ("build", "hypothesis", "pytest", "pytest-timeout", "pytest-xdist")
+    session.install("--editable", ".", *tools)
     name = f"{mercurial}-{session.python}"
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / f"{name}.json").unlink(missing_ok=True)
     report = RESULTS / f"{name}.xml"
     report.unlink(missing_ok=True)
     try:
-        session.run("python", "-m", "pytest", f"--junitxml={report}", *session.posargs)
+        run = ("python", "-m", "pytest", "--numprocesses=auto", "--dist=loadgroup")
+        session.run(*run, f"--junitxml={report}", *session.posargs)
     finally:
         if report.exists():
             note(name, mercurial, session, report)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import pathlib
 import random
 import struct
+import tempfile
 from typing import Any
 
 import enginelab
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from mercurial.revlogutils import deltas
 
 from hgext3rd.fastrevlog.engine import options, segments
@@ -82,20 +85,23 @@ def test_mercurials_own_examples(
     assert sliced(rl, revs, target) == theirs(rl, revs, target)
 
 
-@pytest.mark.parametrize("seed", range(40))
+@given(
+    lengths=st.lists(st.sampled_from([0, 1, 5, 20, 200]), min_size=2, max_size=80),
+    chosen=st.sets(st.integers(0, 79), min_size=1),
+    density=st.sampled_from([0.1, 0.25, 0.5, 0.9]),
+    gap=st.sampled_from([1, 4, 30, 300]),
+    target=st.sampled_from([None, 1, 50, 1000]),
+)
+@settings(max_examples=60, deadline=None)
 def test_everything_wanted_is_covered_once_and_the_options_respected(
-    tmp_path: pathlib.Path, seed: int
+    lengths: list[int], chosen: set[int], density: float, gap: int, target: int | None
 ) -> None:
-    rng = random.Random(seed)
-    lengths = [rng.choice([0, 1, 5, 20, 200]) for _ in range(rng.randrange(2, 80))]
-    density = rng.choice([0.1, 0.25, 0.5, 0.9])
-    gap = rng.choice([1, 4, 30, 300])
-    rl = revlog_of(tmp_path, lengths, density=density, gap=gap)
-    revs = sorted(rng.sample(range(len(lengths)), rng.randrange(1, len(lengths) + 1)))
-    target = rng.choice([None, 1, 50, 1000])
+    revs = sorted(rev for rev in chosen if rev < len(lengths))
+    assume(any(lengths[rev] for rev in revs))
+    with tempfile.TemporaryDirectory() as folder:
+        rl = revlog_of(pathlib.Path(folder), lengths, density=density, gap=gap)
     wanted = wanted_of(rl, revs)
-    if not wanted:
-        return
+    assert wanted
     groups = sliced(rl, revs, target, gap)
     assert [rev for group in groups for rev in group] == [each[0] for each in wanted]
     limit = None if target is None else max(target, gap)

@@ -4,6 +4,7 @@
 #   make test       set everything up, then lint, type-check and run the tests
 #   make test-long  the same with all the long sweeps: an hour, rather than minutes
 #   make demo       set everything up, then run hg commands with and without fastrevlog
+#   make mutants    break the engine in small ways, and see whether a test minds
 #   make coverage   which lines and branches of the package the tests run
 #   make matrix     the tests on every supported Mercurial and every Python found
 #   make release-check  build what would be published, and try it as a user would
@@ -12,6 +13,7 @@
 # VENV       where the environment is made
 # MERCURIAL  the Mercurial to test with, as pip takes it (mercurial==7.0.3)
 # ARGS       more arguments for pytest, or for the demo
+# MUTANTS    options of `make mutants`: --mutants 300 --seed 1 --jobs 2
 # JOBS       how many tests run at a time (auto: as many as there are processors)
 
 PYTHON ?= python3
@@ -19,12 +21,13 @@ VENV ?= .venv
 MERCURIAL ?= mercurial>=7.0,<7.3
 ARGS ?=
 JOBS ?= auto
+MUTANTS ?=
 
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
 PYTEST = $(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadgroup
 
-.PHONY: help test test-long test-slow demo coverage matrix release-check lint types \
+.PHONY: help test test-long test-slow demo mutants coverage matrix release-check lint types \
   pytest format clean
 
 help:
@@ -32,7 +35,7 @@ help:
 
 test: lint types pytest
 
-test-long: lint types pytest test-slow
+test-long: lint types pytest test-slow mutants
 
 demo: $(VENV)/.project
 	$(BIN)/python -m demo $(ARGS)
@@ -54,6 +57,10 @@ pytest: $(VENV)/.tools
 # What `make test` leaves out, and only that.
 test-slow: $(VENV)/.tools
 	$(PYTEST) -m slow $(ARGS)
+
+mutants: $(VENV)/.tools
+	$(PIP) install --quiet 'cosmic-ray>=8.3'
+	$(BIN)/python -m support.mutation $(MUTANTS)
 
 coverage: $(VENV)/.tools
 	$(PIP) install --quiet 'coverage>=7.6'

@@ -66,15 +66,20 @@ class _PerThread(threading.local):
         self.bulk: Bulk = self.decompress, (BadChunk, self.error, MemoryError)
 
 
-_zstd: _PerThread | None = None
+class _Loaded:
+    """What this process has loaded so far."""
+
+    zstd: _PerThread | None = None
+
+
+_loaded = _Loaded()
 
 
 def zstd() -> _PerThread:
     """This thread's zstd functions; imported when the first chunk needs them."""
-    global _zstd
-    if _zstd is None:
-        _zstd = _PerThread()
-    return _zstd
+    if _loaded.zstd is None:
+        _loaded.zstd = _PerThread()
+    return _loaded.zstd
 
 
 def _bounded_frames() -> bytes:
@@ -139,7 +144,7 @@ def decompress(chunk: Any, limit: int) -> Any:
         return chunk
     head = chunk[0]
     if head == ZSTD:
-        z = _zstd or zstd()
+        z = _loaded.zstd or zstd()
         try:
             if 0 < z.content_size(chunk) <= limit:
                 return z.decompress(chunk)
@@ -161,7 +166,7 @@ def bulk() -> Bulk:
     The function expands a chunk that starts with :data:`ZSTD` and whose fifth byte
     is :data:`BOUNDED`, for which :func:`decompress` would do nothing more.
     """
-    z = _zstd
+    z = _loaded.zstd
     if z is None:
         # zstd is loaded for those who have such chunks
         return _decompress_first, (BadChunk,)

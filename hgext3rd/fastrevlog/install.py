@@ -176,6 +176,18 @@ TABLE = (
         )
     ),
     *(
+        Row(module, name, 'outer.predicates:' + ours, 'parents out of the index')
+        for module in ('mercurial.revset', 'mercurial.revset_predicates')
+        for name, ours in (
+            ('roots', 'make_roots'),
+            ('merge', 'make_merge'),
+            ('parents', 'make_parents'),
+            ('p1', 'make_p1'),
+            ('p2', 'make_p2'),
+            ('_children', 'make_children'),
+        )
+    ),
+    *(
         Row(where, name, 'outer.nodemap:' + ours, why, calls_stock=True, group=NODEMAP)
         for where, name, ours, why in (
             (

@@ -85,7 +85,30 @@ def test_ascending(seed: int) -> None:
 
         below = dagop.descendantrevs(revs, visible, history.parents.__getitem__)
         expected = sorted({*below, *(set(revs) - hidden)})
-        assert list(walks.ascending(history.columns, revs, hidden)) == expected
+        assert (
+            list(walks.ascending(history.columns, set(revs), min(revs), hidden))
+            == expected
+        )
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_first_parents_and_cuts(seed: int) -> None:
+    history = History(seed)
+    parents = history.parents
+
+    def is_cut(rev: int) -> bool:
+        return rev % 7 == 3
+
+    for only_first, cut in ((True, None), (False, is_cut), (True, is_cut)):
+        revs = history.some(least=1)
+        seen, rest = set(), [rev for rev in revs if cut is None or not cut(rev)]
+        while rest:
+            rev = rest.pop()
+            if rev >= 0 and rev not in seen and (cut is None or not cut(rev)):
+                seen.add(rev)
+                rest += parents[rev][:1] if only_first else parents[rev]
+        found = walks.descending(history.columns, revs, 0, only_first, cut)
+        assert list(found) == sorted(seen, reverse=True)
 
 
 def test_a_walk_looks_at_no_more_than_it_needs() -> None:
@@ -102,7 +125,7 @@ def test_a_walk_looks_at_no_more_than_it_needs() -> None:
         range(size - 299, size)
     )
     assert made.state.count(columns.ORDERED) <= 2
-    first = walks.ascending(made, [100])
+    first = walks.ascending(made, {100}, 100)
     assert next(first) == 100
     assert made.state.count(columns.ORDERED) <= 3
 
@@ -122,7 +145,7 @@ def test_damage_is_found_before_anything_is_said_of_it() -> None:
     with pytest.raises(columns.Disordered):
         walks.missing(made, [], [size - 1])
     with pytest.raises(columns.Disordered):
-        list(walks.ascending(made, [0]))
+        list(walks.ascending(made, {0}, 0))
     assert 0 in walks.Membership(made, [columns.BLOCK - 1])
     with pytest.raises(columns.Disordered):
         assert 0 in walks.Membership(made, [size - 1])

@@ -23,7 +23,7 @@ from mercurial import ancestor, repoview, smartset
 from mercurial.node import nullrev, wdirrev
 
 from hgext3rd.fastrevlog.engine import columns, index, walks
-from hgext3rd.fastrevlog.outer import ancestors, missing
+from hgext3rd.fastrevlog.outer import ancestors, generations, missing
 from support import enginelab, graphs
 
 try:
@@ -41,6 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pathlib.Path]:
 @pytest.fixture(autouse=True)
 def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Short ways are taken at once, so that small graphs take them."""
+    monkeypatch.setattr(generations, "_PURE", (__name__,))
     for module in ("ancestors", "generations"):
         name = f"hgext3rd.fastrevlog.outer.{module}"
         monkeypatch.setattr(sys.modules[name], "_FIRST", 2)

@@ -14,7 +14,7 @@ they have said anything of the revisions in it.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import compress
 
 from . import columns as columnsmod
@@ -34,18 +34,32 @@ _ONLY_WANTED = bytes(mark == WANTED for mark in range(256))
 class Walk:
     """The ancestors of ``wanted`` and of ``known``, which are revs of the index.
 
-    Each rev is an ancestor of itself.
+    Each rev is an ancestor of itself.  ``only_first`` follows first parents only; revs
+    for which ``is_cut`` says so are not reached, nor what is reached through them only.
     """
 
-    __slots__ = ('_columns', '_pending', '_heap', '_width', 'start', 'stop')
+    __slots__ = (
+        '_columns',
+        '_pending',
+        '_heap',
+        '_width',
+        '_seconds',
+        '_is_cut',
+        'start',
+        'stop',
+    )
 
     def __init__(
         self,
         columns: columnsmod.Columns,
         wanted: Iterable[int],
         known: Iterable[int] = (),
+        only_first: bool = False,
+        is_cut: Callable[[int], bool] | None = None,
     ) -> None:
         self._columns = columns
+        self._seconds = columns.p1 if only_first else columns.p2
+        self._is_cut = is_cut
         self._pending = dict.fromkeys(wanted, WANTED)
         self._pending.update(dict.fromkeys(known, KNOWN))
         self._heap = [-rev for rev in self._pending]
@@ -83,11 +97,15 @@ class Walk:
         both = zip(
             range(stop - start - 1, -1, -1),
             reversed(columns.p1[start:stop]),
-            reversed(columns.p2[start:stop]),
+            reversed(self._seconds[start:stop]),
         )
+        is_cut = self._is_cut
         for place, first, second in both:
             mark = marks[place]
             if mark:
+                if is_cut is not None and is_cut(start + place):
+                    marks[place] = 0
+                    continue
                 place = first - start
                 if place >= 0:
                     if marks[place] < mark:
@@ -110,16 +128,27 @@ class Walk:
 
 
 def descending(
-    columns: columnsmod.Columns, revs: Iterable[int], low: int = 0
+    columns: columnsmod.Columns,
+    revs: Iterable[int],
+    low: int = 0,
+    only_first: bool = False,
+    is_cut: Callable[[int], bool] | None = None,
 ) -> Iterator[int]:
     """``revs``, which are in the index, and their ancestors from ``low`` on.
 
-    In descending order.
+    In descending order.  For ``only_first`` and ``is_cut`` see `Walk`.
     """
-    walk = Walk(columns, revs)
-    for _step in range(_STEPS):
-        if walk.top < low:
+    walk = Walk(columns, revs, (), only_first, is_cut)
+    steps = 0
+    while walk.top >= low:
+        if steps == _STEPS and not only_first and is_cut is None:
+            # it looks as if all were wanted
+            for rev in reversed(columns.ancestors(walk.rest())):
+                if rev < low:
+                    break
+                yield rev
             return
+        steps += 1
         marks = walk.step()
         marks.reverse()
         part = compress(range(walk.stop - 1, walk.start - 1, -1), marks)
@@ -127,12 +156,6 @@ def descending(
             yield from part
         else:
             yield from (rev for rev in part if rev >= low)
-    # it looks as if all were wanted
-    rest = columns.ancestors(walk.rest())
-    for rev in reversed(rest):
-        if rev < low:
-            break
-        yield rev
 
 
 def missing(
@@ -191,21 +214,19 @@ class Membership:
 
 def ascending(
     columns: columnsmod.Columns,
-    revs: Iterable[int],
+    seen: set[int],
+    start: int,
     hidden: Collection[int] = (),
     only_first: bool = False,
 ) -> Iterator[int]:
-    """``revs``, which are in the index, and their descendants, ascending.
+    """Those of ``seen`` and their descendants from ``start`` on, ascending.
 
-    Revs in ``hidden`` are passed over, and so is what descends from them alone.
-    ``only_first`` follows first parents only.
+    Descendants are added to ``seen``.  Revs in ``hidden`` are passed over, and so is
+    what descends from them alone.  ``only_first`` follows first parents only.
     """
-    seen = set(revs)
-    if not seen:
-        return
     count = len(columns)
     see = seen.add
-    start, width = min(seen), _WIDTH
+    width = _WIDTH
     while start < count:
         stop = min((start >> _SHIFT << _SHIFT) + _BLOCK, start + width, count)
         if width < _BLOCK:
@@ -216,9 +237,11 @@ def ascending(
         for rev, first, second in zip(
             range(start, stop), first_parents, second_parents
         ):
-            if first in seen or second in seen or rev in seen:
+            if first in seen or second in seen:
                 if hidden and rev in hidden:
                     continue
                 see(rev)
+                yield rev
+            elif rev in seen and not (hidden and rev in hidden):
                 yield rev
         start = stop

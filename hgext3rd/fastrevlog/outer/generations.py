@@ -20,8 +20,11 @@ from ..engine import walks
 from . import parents
 
 # The first ancestors come from Mercurial's own walk, which costs 1 microsecond each;
-# to begin with another costs 100 at once, which these make up for.
-_FIRST = 200
+# to begin with another costs 200 at once, which these make up for.
+_FIRST = 400
+# where the functions come from that cut by phase
+_PURE = ('mercurial.revset', 'mercurial.revset_predicates')
+_SPANS = (smartset._spanset, smartset.fullreposet)
 _MAX_DEPTH = 0x80000000
 _ARGUMENTS = {
     '_genrevancestors': 'repo revs followfirst startdepth stopdepth cutfunc',
@@ -45,20 +48,22 @@ def make_revancestors(place: Any) -> Any:
     ) -> Iterator[int]:
         theirs = orig(repo, revs, followfirst, startdepth, stopdepth, cutfunc)
         if (
-            followfirst
-            or startdepth
-            or cutfunc is not None
+            startdepth
+            # it is asked once for each revision, and not for each way to it
+            or (cutfunc is not None and parents.written_in(cutfunc) not in _PURE)
             or (stopdepth is not None and stopdepth < _MAX_DEPTH)
             # others may be made as they are read: not sooner than needed
             or type(revs) is not smartset.baseset
         ):
             return theirs
-        return _ancestors(repo.changelog, revs, theirs)
+        return _ancestors(repo.changelog, revs, theirs, followfirst, cutfunc)
 
     return _genrevancestors
 
 
-def _ancestors(cl: Any, revs: Any, theirs: Iterator[int]) -> Iterator[int]:
+def _ancestors(
+    cl: Any, revs: Any, theirs: Iterator[int], only_first: bool, is_cut: Any
+) -> Iterator[int]:
     """What ``theirs`` yields: ``revs`` and their ancestors, descending."""
     last = -1
     for last in itertools.islice(theirs, _FIRST):
@@ -75,7 +80,8 @@ def _ancestors(cl: Any, revs: Any, theirs: Iterator[int]) -> Iterator[int]:
         yield from theirs
         return
     ours = itertools.dropwhile(
-        lambda rev: rev >= last, walks.descending(columns, list(revs))
+        lambda rev: rev >= last,
+        walks.descending(columns, list(revs), 0, only_first, is_cut),
     )
     try:
         if not filtered:
@@ -101,27 +107,47 @@ def make_revdescendants(place: Any) -> Any:
         return None
 
     def _genrevdescendants(repo: Any, revs: Any, followfirst: bool) -> Iterator[int]:
+        if type(revs) in _SPANS:
+            # these are all in it: there is not much to find out
+            return orig(repo, revs, followfirst)
+        return descendants(repo, revs, followfirst)
+
+    def descendants(repo: Any, revs: Any, followfirst: bool) -> Iterator[int]:
         cl = repo.changelog
         first = revs.min()
-        columns = parents.columns_of(cl)
-        if columns is None or first < 0 or first + _FIRST > len(columns):
+        count = len(cl)
+        if first < 0 or first + _FIRST > count:
             yield from orig(repo, revs, followfirst)
             return
         filtered = cl.filteredrevs
-        last = -1
-        if first not in filtered:
-            yield first
-            last = first
-        known = len(columns)
-        seen = {rev for rev in revs if rev < known}
-        try:
-            for rev in walks.ascending(columns, seen, filtered, followfirst):
-                if rev > last:
+        seen = set(revs)
+        if len(seen) * 4 > count - first:
+            # nearly all are given: there is not much to find out
+            yield from orig(repo, revs, followfirst)
+            return
+        # a few in Mercurial's way
+        start = first + _FIRST // 4
+        parentrevs = cl.parentrevs
+        for rev in range(first, start):
+            if rev in filtered:
+                continue
+            if rev in seen:
+                yield rev
+                continue
+            both = parentrevs(rev)
+            if both[0] in seen or (not followfirst and both[1] in seen):
+                seen.add(rev)
+                yield rev
+        last = start - 1
+        columns = parents.columns_of(cl)
+        if columns is not None:
+            try:
+                for rev in walks.ascending(columns, seen, start, filtered, followfirst):
                     yield rev
                     last = rev
-            return
-        except columnsmod.Disordered:
-            pass
+                return
+            except columnsmod.Disordered:
+                pass
         theirs = orig(repo, revs, followfirst)
         yield from itertools.dropwhile(lambda rev: rev <= last, theirs)
 
@@ -131,15 +157,14 @@ def make_revdescendants(place: Any) -> Any:
 def make_headrevs(place: Any) -> Any:
     """For ``revlog.headrevs``: the heads of some revisions among themselves."""
     orig = place.stock
-    spans = (smartset._spanset, smartset.fullreposet)
 
     def headrevs(self: Any, revs: Any = None, stop_rev: Any = None) -> Any:
         if revs is None or stop_rev is not None or not parents.is_plain(self):
             return orig(self, revs, stop_rev)
         found = None
-        if type(revs) in spans and not revs._hiddenrevs:
+        if type(revs) in _SPANS and not revs._hiddenrevs:
             found = _heads_of_span(self, revs)
-        elif type(revs) in spans or type(revs) in (smartset.baseset, set):
+        elif type(revs) in _SPANS or type(revs) in (smartset.baseset, set):
             found = _heads_of_set(self, revs)
         return orig(self, revs) if found is None else found
 

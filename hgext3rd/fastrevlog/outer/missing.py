@@ -11,7 +11,6 @@ depends on which revisions its walks have come by.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any
 
 from ..engine import columns as columnsmod
@@ -57,33 +56,22 @@ def make_findmissing(place: Any) -> Any:
 
 
 def _short_way(rl: Any, common: set[int], heads: set[int]) -> list[int] | None:
-    """`missing_revs` of a revlog, or None."""
+    """What there is missing, or None where Mercurial has to find out.
+
+    A rev that is null, unknown or filtered is among those given or met, or the index
+    is damaged; there is not much to find out; or other code has a say in it.
+    """
+    known = common | heads
+    if not known or min(known) < 0 or max(known) >= len(rl.index):
+        return None
+    if common and max(known) - min(known) < _NEAR:
+        return None
     if not parents.written_by(rl, _STEPS, _HOMES):
         return None
     columns = parents.columns_of(rl)
     if columns is None:
         return None
-    return missing_revs(columns, common, heads, getattr(rl, 'filteredrevs', ()))
-
-
-def missing_revs(
-    columns: columnsmod.Columns,
-    common: set[int],
-    heads: set[int],
-    filtered: Collection[int] = (),
-) -> list[int] | None:
-    """Revs that are ancestors of ``heads`` and not of ``common``, ascending.
-
-    A rev is an ancestor of itself.  None where Mercurial has to find out: a rev that
-    is null, unknown or filtered is among those given or met, the index is damaged, or
-    there is not much to find out.
-    """
-    known = common | heads
-    if not known or min(known) < 0 or max(known) >= len(columns):
-        return None
-    if common and max(known) - min(known) < _NEAR:
-        return None
     try:
-        return walks.missing(columns, common, heads, filtered)
+        return walks.missing(columns, common, heads, getattr(rl, 'filteredrevs', ()))
     except columnsmod.Disordered:
         return None

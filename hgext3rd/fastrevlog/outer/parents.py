@@ -22,8 +22,8 @@ from ..engine import columns as columnsmod
 from ..engine import index as indexmod
 
 # the parents within an entry of 2 ** 6 bytes
-_unpack = struct.Struct('>ii').unpack_from
-_PARENTS = 24
+unpack = struct.Struct('>ii').unpack_from
+OFFSET = 24
 _PLAIN = (__name__, 'mercurial.repoview')
 KIND_FILELOG = 1003
 # an attribute of a revlog, and of Mercurial's class for those that have none
@@ -44,7 +44,7 @@ def make_parentrevs(place: Any) -> Any:
         source = self._fastrevlog_source
         try:
             if 0 <= rev < source.count:
-                pair: tuple[int, int] = _unpack(source.data, (rev << 6) + _PARENTS)
+                pair: tuple[int, int] = unpack(source.data, (rev << 6) + OFFSET)
                 # a null first parent may have to change its place
                 if pair[0] >= 0:
                     return pair

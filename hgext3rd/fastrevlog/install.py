@@ -302,6 +302,7 @@ TABLE = (
         )
         for name, ours, why in (
             ('batchget', 'make_batchget', 'new files are created in one system call'),
+            ('batchremove', 'make_batchremove', 'folders are audited once'),
             (apply, 'make_apply', 'what the files have in common is made once'),
         )
     ),

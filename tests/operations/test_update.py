@@ -242,6 +242,58 @@ def test_a_failed_update_leaves_what_mercurial_leaves(
     assert served().served["filelog"] or results[0][0]
 
 
+def a_file_beside(repo: pathlib.Path) -> None:
+    (repo / "f9" / "a" / "unknown").write_text("mine")
+
+
+def a_missing_file(repo: pathlib.Path) -> None:
+    (repo / "f2").unlink()
+
+
+def a_folder_for_a_file(repo: pathlib.Path) -> None:
+    (repo / "f2").unlink()
+    (repo / "f2" / "full").mkdir(parents=True)
+
+
+def a_link_to_a_folder(repo: pathlib.Path) -> None:
+    shutil.rmtree(repo / "f6")
+    elsewhere = repo.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "below").write_text("mine")
+    (repo / "f6").symlink_to("../elsewhere")
+
+
+@pytest.mark.parametrize("inside", ["", "f9/a"], ids=["outside", "in a removed folder"])
+@pytest.mark.parametrize("keep", ["no", "yes"])
+@pytest.mark.parametrize(
+    "way",
+    [nothing, a_file_beside, a_missing_file, a_folder_for_a_file, a_link_to_a_folder],
+)
+def test_files_are_removed_as_mercurial_does(
+    way: Way,
+    keep: str,
+    inside: str,
+    history: pathlib.Path,
+    tmp_path: pathlib.Path,
+    hg: Any,
+) -> None:
+    if keep == "yes" and (inside or way is not nothing):
+        pytest.skip("as with folders that are removed")
+    results = []
+    for config in ("extensions.fastrevlog=!", "fastrevlog.enabled=yes"):
+        there = tmp_path / config.partition(".")[0] / "repo"
+        there.parent.mkdir()
+        shutil.copytree(history, there, symlinks=True)
+        hg("update", "-q", "1", cwd=there)
+        way(there)
+        more = ("--config", f"experimental.removeemptydirs={keep}")
+        args = ("update", "-C", "null", "--config", config, *more)
+        done = hg(*args, cwd=there / inside, code=None)
+        errors = done.stderr.replace(bytes(there), b"REPO")
+        results.append((done.returncode, done.stdout, errors, left_in(there.parent)))
+    assert results[0] == results[1]
+
+
 EOL = """\
 [patterns]
 ** = native

@@ -1,4 +1,4 @@
-# Files created outside of the store, in one system call each.
+# Files created and removed outside of the store, in one system call each.
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What ``mercurial.vfs`` does for a new file, for the usual case."""
 
@@ -46,6 +46,24 @@ def _open(path: bytes) -> int:
             raise
         os.unlink(path)
     return os.open(path, _FLAGS, 0o666)
+
+
+def remove(path: bytes, with_folders: bool) -> None:
+    """Remove a file that may be missing, and the folders that are empty then.
+
+    Raises ``OSError`` if the file cannot be removed.
+    """
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+    if with_folders:
+        try:
+            folder = os.path.dirname(path)
+            os.rmdir(folder)
+            os.removedirs(os.path.dirname(folder))
+        except OSError:
+            pass  # not empty
 
 
 def auditor(wvfs: Any) -> Callable[[bytes], None]:

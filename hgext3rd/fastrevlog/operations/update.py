@@ -189,6 +189,55 @@ def make_batchget(place: Any) -> Any:
     return batchget
 
 
+def make_batchremove(place: Any) -> Any:
+    """For ``batchremove``, which removes the files of one worker's share.
+
+    Mercurial asks four times for each folder on the way to each file.
+    """
+    orig = place.stock
+
+    def batchremove(repo: Any, wctx: Any, actions: Any) -> Iterator[Any]:
+        if not (is_plain(repo, wctx) and _removes_plainly(repo)):
+            yield from orig(repo, wctx, actions)
+            return
+        audit = newfiles.auditor(repo.wvfs)
+        prefix = repo.wvfs.base + b'/'
+        with_folders = repo.ui.configbool(b'experimental', b'removeemptydirs')
+        done = 0
+        f = b''
+        for action in actions:
+            f = action[0]
+            try:
+                audit(f)
+                newfiles.remove(prefix + f, with_folders)
+            except _EXPECTED:
+                # Mercurial, in its turn, fails as well, and says so
+                for _progress in orig(repo, wctx, [action]):
+                    pass
+            if done == _PROGRESS_FILES:
+                yield done, f
+                done = 0
+            done += 1
+        if done:
+            yield done, f
+
+    return batchremove
+
+
+def _removes_plainly(repo: Any) -> bool:
+    """Is nothing to be done or said but to remove files, by Mercurial's functions?
+
+    It has a word to say where the current folder, below the root, is removed.
+    """
+    try:
+        current = os.getcwdb()
+    except OSError:
+        return False
+    return not current.startswith(repo.root + b'/') and unchanged.methods_are_of(
+        context.workingfilectx, ('mercurial.context',), ('audit', 'remove')
+    )
+
+
 def _fewer_workers(
     ui: Any, template_cache: opening.TemplateCache | None, paths: list[bytes]
 ) -> contextlib.AbstractContextManager[Any]:

@@ -25,6 +25,7 @@ from mercurial import bundle2, util
 from ..engine import additions
 
 _LENGTH = struct.Struct('>l')
+_COMPACT = 1 << 20  # bytes
 _PARTS = (bundle2.unbundlepart, bundle2.seekableunbundlepart)
 _HEADERS = {
     b'01': struct.Struct('20s20s20s20s'),
@@ -45,7 +46,7 @@ class Reader:
     def __init__(self, part: Any) -> None:
         self.stream = part
         self._fetched: Any = None if part is None else part._payloadstream
-        self._data = b''
+        self._data = bytearray()
         self._at = 0
         self._ended = False
         self._failure: Exception | None = None
@@ -70,7 +71,7 @@ class Reader:
     def over(cls, data: bytes) -> Reader:
         """A reader of ``data`` alone."""
         reader = cls(None)
-        reader._data = data
+        reader._data += data
         reader._ended = True
         return reader
 
@@ -79,9 +80,8 @@ class Reader:
         if size > 0 and not self._has(self._at + size) and self._failure is not None:
             raise self._failure
         start = self._at
-        end = min(max(start + size, start), len(self._data))
-        self._at = end
-        return self._data[start:end]
+        self._at = min(max(start + size, start), len(self._data))
+        return self._bytes(start, self._at)
 
     def group(self, header_size: int, limit: int) -> bytes | None:
         """The bytes of one whole group, its closing chunk included.
@@ -89,6 +89,7 @@ class Reader:
         None, with nothing consumed, for an empty group, one of more than ``limit``
         bytes, and one that is damaged or cut off.
         """
+        self._compact()
         start = at = self._at
         unpack = _LENGTH.unpack_from
         while True:
@@ -96,9 +97,6 @@ class Reader:
                 return None
             if at + 4 > len(self._data) and not self._has(at + 4):
                 return None
-            # _has() may have moved what is buffered
-            at -= start - self._at
-            start = self._at
             (length,) = unpack(self._data, at)
             if length <= 4:
                 break
@@ -108,13 +106,14 @@ class Reader:
         if length or at == start:
             return None
         self._at = at + 4
-        return self._data[start : at + 4]
+        return self._bytes(start, at + 4)
 
     def delta(self, header_size: int) -> tuple[bytes, bytes] | None:
         """Header and content of the next delta of a group.
 
         None, with nothing consumed, at its end, and where it is damaged or cut off.
         """
+        self._compact()
         if not self._has(self._at + 4):
             return None
         (length,) = _LENGTH.unpack_from(self._data, self._at)
@@ -123,7 +122,18 @@ class Reader:
         start = self._at + 4
         middle = start + header_size
         self._at = end = start - 4 + length
-        return self._data[start:middle], self._data[middle:end]
+        return self._bytes(start, middle), self._bytes(middle, end)
+
+    def _bytes(self, start: int, end: int) -> bytes:
+        with memoryview(self._data) as view:
+            return bytes(view[start:end])
+
+    def _compact(self) -> None:
+        """Let go of what was used, now and then."""
+        at = self._at
+        if at > _COMPACT and at > len(self._data) // 2:
+            del self._data[:at]
+            self._at = 0
 
     def _has(self, end: int) -> bool:
         """Make sure of the bytes before ``end``, a position in the buffer."""
@@ -142,9 +152,7 @@ class Reader:
                 self._ended = True
                 self._failure = exc
                 return False
-            end -= self._at
-            self._data = self._data[self._at :] + more
-            self._at = 0
+            self._data += more
         return True
 
 

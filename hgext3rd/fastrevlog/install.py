@@ -237,6 +237,26 @@ TABLE = (
         'common revisions of manifest and changelog are appended at once',
     ),
     Row(
+        'mercurial.changegroup:cgpacker',
+        'generate',
+        'outer.emitting:make_generate',
+        'changegroups are written from the chunks, without objects for revisions',
+    ),
+    Row(
+        'mercurial.changegroup',
+        'makechangegroup',
+        'outer.bundling:make_makechangegroup',
+        'what was just made need not be parsed to find its end',
+        calls_stock=True,
+    ),
+    Row(
+        'mercurial.changegroup:cg1unpacker',
+        'getchunks',
+        'outer.bundling:make_getchunks',
+        'the same',
+        calls_stock=True,
+    ),
+    Row(
         'mercurial.scmutil',
         'parsers',
         'outer.opening:make_parsers',

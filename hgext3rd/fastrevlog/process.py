@@ -162,6 +162,8 @@ def write_report(path: bytes, args: list[bytes]) -> None:
         'groups': counters.groups,
         'shared': counters.shared,
     }
+    if counters.emitted:
+        line['emitted'] = counters.emitted
     if counters.internal_errors:
         line['internal_errors'] = counters.internal_errors
     if counters.nodemaps:

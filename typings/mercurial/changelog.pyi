@@ -4,5 +4,7 @@ from typing import Any
 
 from . import revlog
 
+changelogrevision: Any
+
 class changelog(revlog.revlog):
     def __getattr__(self, name: str) -> Any: ...

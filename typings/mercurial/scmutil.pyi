@@ -3,3 +3,5 @@
 from typing import Any
 
 parsers: Any
+
+def istreemanifest(repo: Any) -> bool: ...

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
+import collections
+
 
 class Counters:
     """What happened in this process so far, for reports; nothing is decided by it."""
@@ -15,6 +17,7 @@ class Counters:
         'groups',
         'shared',
         'nodemaps',
+        'emitted',
     )
 
     def __init__(self) -> None:
@@ -26,6 +29,8 @@ class Counters:
         self.entries = 0  # revisions appended by the engine
         self.groups = 0  # file logs that received a group of revisions at once
         self.shared = 0  # of these, how many were worked out by a worker
+        # changegroups that we made, and what in them was done by whom
+        self.emitted: collections.Counter[str] = collections.Counter()
 
     def reset(self) -> None:
         self.__init__()  # type: ignore[misc]

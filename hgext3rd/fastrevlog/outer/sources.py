@@ -1,0 +1,111 @@
+# Revlogs as sources of delta groups.
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a changegroup is made from: plain revlogs, read without their outer half."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from mercurial import changelog, filelog, mdiff, revlog
+
+from .. import unchanged
+from ..engine import deltagroup
+from ..engine import inner as innermod
+
+_REVLOG = 'mercurial.revlog'
+_CHANGELOG = ('mercurial.changelog', 'mercurial.repoview', _REVLOG)
+# how a revlog answers to those who send it
+_SENDING = (
+    'emitrevisions',
+    '_emit_revisions',
+    '_candelta',
+    'deltaparent',
+    'revdiff',
+    'rawdata',
+    '_revisiondata',
+    '_rawtext',
+    'checkhash',
+    'hash',
+    'iscensored',
+    'flags',
+    'linkrev',
+    'node',
+    'parentrevs',
+    'rev',
+    'ancestors',
+)
+_FILELOG = 'mercurial.filelog'
+_FILELOG_METHODS = (
+    '__init__',
+    '__len__',
+    '__iter__',
+    'emitrevisions',
+    'get_revlog',
+    'linkrev',
+    'node',
+    'rev',
+)
+_REPOSITORY = ('mercurial.localrepo', 'mercurial.repoview')
+
+
+def is_plain_repo(repo: Any) -> bool:
+    """Whether ``repo`` keeps its history as Mercurial does, by its own code, and ours.
+
+    The repository's own methods, those of all its revlogs and of its file logs.
+    """
+    names = [name for name in _SENDING if hasattr(revlog.revlog, name)]
+    return (
+        isinstance(repo.changelog._inner, innermod.InnerRevlog)
+        and unchanged.object_is_of(repo, _REPOSITORY, ('file',))
+        and unchanged.methods_are_of(revlog.revlog, (_REVLOG,), names)
+        and unchanged.methods_are_of(filelog.filelog, (_FILELOG,), _FILELOG_METHODS)
+    )
+
+
+def is_plain_changelog(cl: Any) -> bool:
+    """Whether changesets are read by Mercurial's own code, from their texts."""
+    names = [name for name in _SENDING if hasattr(cl, name)]
+    return (
+        unchanged.object_is_of(cl, _CHANGELOG, [*names, 'changelogrevision'])
+        and getattr(cl, '_copiesstorage', None) != b'changeset-sidedata'
+        and unchanged.is_of(
+            'mercurial.changelog', changelog.changelogrevision.files.fget
+        )
+    )
+
+
+def neutral_flags() -> int:
+    """Flags that Mercurial drops when it sends a revision."""
+    if hasattr(revlog.revlog, '_emit_revisions'):  # since 7.2
+        neutral: int = getattr(revlog, 'REVIDX_DELTA_INFO_FLAGS', 0)
+        return neutral
+    return 0
+
+
+def source_of(rl: Any) -> deltagroup.Source | None:
+    """The open revlog ``rl``, if its inner half is ours and nobody writes it."""
+    inner = rl._inner
+    if not isinstance(inner, innermod.InnerRevlog) or inner._writer is not None:
+        return None
+    return deltagroup.Source(
+        inner.cindex,
+        len(inner.cindex),
+        inner.datafile.fetch,
+        deltagroup.ENTRY_SIZE if inner.inline else 0,
+        bool(rl.delta_config.general_delta),
+        bool(rl.feature_config.canonical_parent_order),
+        inner.storage.hash_policy,
+    )
+
+
+def make_delta(rl: Any, mode: str) -> Callable[[int, int], tuple[bytes, bytes]]:
+    """What to ask for deltas that are not stored, or are damaged: Mercurial."""
+
+    def made(rev: int, base: int) -> tuple[bytes, bytes]:
+        if base < 0 and mode != deltagroup.PREVIOUS:
+            text = rl.rawdata(rl.node(rev))
+            return mdiff.trivialdiffheader(len(text)), text
+        return b'', rl.revdiff(base, rev)
+
+    return made

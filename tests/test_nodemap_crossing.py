@@ -104,9 +104,10 @@ class Crossing:
         """``by`` finds nothing wrong with the maps.
 
         Mercurial makes a map of an inline manifest when it upgrades, and does not look
-        at it again.
+        at it again.  Of an empty one it does not tell.
         """
-        whole = whole and (self.repo / ".hg/store/00manifest.d").exists()
+        data = self.repo / ".hg" / "store" / "00manifest.d"
+        whole = whole and data.exists() and data.stat().st_size > 0
         for which in ([], ["--manifest"]) if whole else ([],):
             said = self.hg(by, "debugnodemap", "--check", *which)
             found = CHECKED.fullmatch(said)

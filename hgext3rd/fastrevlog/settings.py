@@ -73,9 +73,9 @@ TABLE = (
         0,
         'number',
         b'0',
-        b'How many processes work at once where work is shared out, as ``hg verify``'
-        b' does; 1 for no other process, 0 for one for each core. The older name'
-        b' ``verify-workers`` means the same.',
+        b'How many processes work at once where work is shared out, as ``hg verify``,'
+        b' ``hg unbundle`` and ``hg pull`` do; 1 for no other process, 0 for one for'
+        b' each core. The older name ``verify-workers`` means the same.',
         alias=b'verify-workers',
     ),
     Setting(

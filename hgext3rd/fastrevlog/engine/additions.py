@@ -33,6 +33,7 @@ _CENSORED = b'\x01\ncensored:'
 _FLAGS = 0xFFFF
 _INLINE_COMPRESSION = 2  # the chunk says itself how it is compressed
 _UNKNOWN_RANK = -1
+_KEPT = 8 << 20  # bytes of uncompressed deltas of one group that are remembered
 PATCH_ERRORS = (
     policy.importmod('mpatch').mpatchError,
     ValueError,
@@ -134,6 +135,7 @@ class Additions:
         self._header = header
         self._compress = inner._compressor.compress
         self._chunks = inner.restorer.chunk_cache
+        self._kept = 0  # bytes of what was put there
         # rev -> does its text begin with metadata?
         self._has_meta: dict[int, bool] = {-1: False}
         self._open_tails()
@@ -317,6 +319,11 @@ class Additions:
         self.offset = offset + stored
 
     def _keep(self, rev: int, content: bytes) -> None:
+        self._kept += len(content)
+        if self._kept > _KEPT:
+            # what is asked for again is decompressed from the tail
+            self._chunks.clear()
+            self._kept = len(content)
         self._chunks[rev] = content
 
     def _look_for_meta(

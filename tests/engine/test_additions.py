@@ -1,0 +1,136 @@
+# A group of revisions worked out in memory is what Mercurial writes.
+# SPDX-License-Identifier: GPL-2.0-or-later
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import pytest
+from mercurial import mdiff, revlogutils
+
+from hgext3rd.fastrevlog.compat import incoming
+from hgext3rd.fastrevlog.engine import additions
+from hgext3rd.fastrevlog.outer import adding
+from support import enginelab
+
+pytestmark = pytest.mark.skipif(
+    not incoming.are_objects(), reason="7.0 adds groups in its own way"
+)
+
+
+def deltas_of(rl: Any, first: int) -> list[additions.Incoming]:
+    """The revisions from ``first`` on, as a changegroup has them."""
+    made = []
+    texts = enginelab.texts(rl)
+    for rev in range(first, len(rl)):
+        p1, p2 = rl.parentrevs(rev)
+        base = rl.deltaparent(rev)
+        if base < 0 and rev % 3 == 0:
+            base = p1
+        old = b"" if base < 0 else texts[base]
+        delta = mdiff.textdiff(old, texts[rev])
+        if base < 0:
+            delta = mdiff.trivialdiffheader(len(texts[rev])) + texts[rev]
+        nodes = [rl.node(each) for each in (rev, p1, p2, base)]
+        made.append((*nodes, b"%020d" % rl.linkrev(rev), 0, delta))
+    return made  # type: ignore[return-value]
+
+
+def by_stock(where: Any, group: list[additions.Incoming]) -> None:
+    rl = enginelab.stock(where, kind=enginelab.KIND_FILELOG)
+    rl._may_inline = True
+    tr = enginelab.Transaction(where)
+    rl.addgroup(
+        iter(
+            revlogutils.InboundRevision(node, p1, p2, changeset, base, delta, flags, {})
+            for node, p1, p2, base, changeset, flags, delta in group
+        ),
+        lambda changeset: int(changeset),
+        tr,
+    )
+    tr.close()
+
+
+def in_memory(
+    where: Any, group: list[additions.Incoming]
+) -> tuple[additions.Outcome, int]:
+    rl = enginelab.ours(where, kind=enginelab.KIND_FILELOG)
+    rl._enforceinlinesize = lambda tr: None
+    searched = 0
+
+    def search(one: additions.Incoming, link: int, base: int, text: Any) -> None:
+        nonlocal searched
+        searched += 1
+        node, p1, p2, _base, _changeset, flags, delta = one
+        rl._addrevision(
+            node,
+            text,
+            enginelab.Transaction(where),
+            link,
+            p1,
+            p2,
+            flags,
+            incoming.cached_delta(base, delta, text),
+            sidedata={},
+        )
+
+    made = additions.Additions(
+        rl._inner,
+        rl._format_flags | rl._format_version,
+        adding.limits_of(rl.delta_config),
+        False,
+        frozenset(),
+        search,
+    )
+    try:
+        return made.add_all(group, lambda changeset: int(changeset)), searched
+    finally:
+        made.close()
+
+
+@pytest.mark.parametrize("kept", [8 << 20, 1])
+@pytest.mark.parametrize("seed", range(3))
+def test_is_what_mercurial_writes(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, seed: int, kept: int
+) -> None:
+    monkeypatch.setattr(additions, "_KEPT", kept)
+    (tmp_path / "source").mkdir()
+    source = enginelab.opener(tmp_path / "source", sparse=True)
+    enginelab.built(source, seed, 70, kind=enginelab.KIND_FILELOG)
+    rl = enginelab.stock(source, kind=enginelab.KIND_FILELOG)
+    group = deltas_of(rl, 0)
+    (tmp_path / "target").mkdir()
+    target = enginelab.opener(tmp_path / "target", sparse=True)
+    by_stock(target, group[:20])
+    before = target.read(b"log.i")
+    outcome, searched = in_memory(target, group[20:])
+    assert target.read(b"log.i") == before  # nothing was written
+    assert outcome.to_data is None
+    assert outcome.index_size == len(before)
+    by_stock(target, group[20:])
+    assert before + outcome.to_index == target.read(b"log.i")
+    assert outcome.added == len(rl) - 20
+    assert 0 < searched < 25
+
+
+def test_what_is_not_common(tmp_path: pathlib.Path) -> None:
+    source = enginelab.opener(tmp_path, sparse=True)
+    enginelab.built(source, 1, 10, kind=enginelab.KIND_FILELOG)
+    rl = enginelab.stock(source, kind=enginelab.KIND_FILELOG)
+    node, p1, p2, base, changeset, flags, delta = deltas_of(rl, 0)[5]
+    node = b"n" * 20
+    unknown = b"u" * 20
+    for odd in (
+        (node, unknown, p2, base, changeset, flags, delta),
+        (node, p1, unknown, base, changeset, flags, delta),
+        (node, p1, p2, unknown, changeset, flags, delta),
+        (node, p1, p2, base, changeset, 1 << 15, delta),
+        (node, p1, p2, base, changeset, flags, delta[:7]),
+        (node, p1, p2, base, changeset, flags, b"\xff" * 12),
+    ):
+        before = source.read(b"log.i")
+        with pytest.raises(additions.Uncommon):
+            in_memory(source, [odd])
+        assert source.read(b"log.i") == before
+    with pytest.raises(additions.Uncommon):
+        in_memory(source, [])

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
+import os
 import pathlib
 import subprocess
 import sys
@@ -76,3 +77,31 @@ def test_another_program_ends_as_it_likes(
         check=True,
     )
     assert done.stdout == b"as ever\n" * 2  # HOST, and the probe it loads
+
+
+CYCLE = """\
+from mercurial import registrar
+cmdtable = {}
+command = registrar.command(cmdtable)
+@command(b'cycle', [(b'', b'hang', None, b'on the repository')], b'')
+def cycle(ui, repo, **opts):
+    lock = repo.lock()
+    lock.box = [lock]
+    if opts['hang']:
+        lock.box.append(repo.unfiltered())
+        repo.unfiltered().box = lock
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "symlink"), reason="a lock is a link")
+@pytest.mark.parametrize("where", [[], ["--hang"]])
+def test_a_lock_in_a_cycle_is_released(
+    repo: pathlib.Path, hg: Any, hgrc: pathlib.Path, where: list[str]
+) -> None:
+    """As without us, by the last collection."""
+    extension = repo.parent / "cycle.py"
+    extension.write_text(CYCLE)
+    with hgrc.open("a") as more:
+        more.write(f"cycle = {extension}\n")
+    assert hg("cycle", *where, cwd=repo, code=None).returncode == 0
+    assert not os.path.lexists(repo / ".hg" / "store" / "lock")

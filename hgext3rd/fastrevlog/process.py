@@ -25,7 +25,7 @@ import gc
 import os
 import sys
 import weakref
-from types import FrameType
+from types import FrameType, FunctionType
 from typing import Any
 
 from . import metadata
@@ -183,12 +183,17 @@ def write_report(path: bytes, args: list[bytes]) -> None:
 
 
 def shorten_exit() -> None:
-    """Let this process end without a last collection of garbage, if it is ``hg``.
+    """Make the last collection of garbage a small one, if this process is ``hg``.
 
     When Python ends it looks through all objects for cycles to collect, a few hundred
-    thousand after a command of Mercurial's, to return to itself memory that the
-    process gives back a moment later.  ``gc.freeze()`` takes them out of that look;
-    whatever no cycle holds is taken down as ever.
+    thousand after a command of Mercurial's, most of them modules, functions and
+    classes, to return to itself memory that the process gives back a moment later.
+    ``gc.freeze()`` takes out of that look what is there now.
+
+    What is made from now on is collected as ever, and so does what it has to do then:
+    a file is flushed, a generator comes to its ``finally``, a lock is released.  Should
+    such an object hang on a cycle with what is there now, all are looked at
+    (:func:`_before_exit`).
 
     Only for a process that ``hg`` itself runs in: one that has Mercurial in it for
     other reasons (a web server, a graphical client) ends as it likes.  May be called
@@ -200,7 +205,21 @@ def shorten_exit() -> None:
     if _is_hg() and hasattr(gc, 'freeze'):
         import atexit
 
-        atexit.register(gc.freeze)
+        gc.freeze()
+        atexit.register(_before_exit)
+
+
+def _before_exit() -> None:
+    """Are there objects left that Mercurial, or an extension, gave a last word?"""
+    for one in set(map(type, gc.get_objects())):
+        method = getattr(one, '__del__', None)
+        if type(method) is FunctionType and not method.__module__.startswith(_OURS):
+            gc.unfreeze()
+            return
+
+
+# what our own objects have to do is to give back memory and descriptors
+_OURS = '%s.' % __package__
 
 
 def _is_hg() -> bool:

@@ -22,6 +22,7 @@ Is it on, and for what?
     enabled             yes
     cache-memory        67108864  (by usage.resources.memory)
     check               fast
+    verify-check        collision-detection
     workers             0
     over-rust           no
     report              $TESTTMP/report.jsonl  (*:*) (glob)
@@ -61,7 +62,7 @@ Templates and JSON
   $ hg debug::fastrevlog -T '{if(on, "on")}: {kinds % "{kind} {served}/{opened}, "}{refused % "{reason}"}\n'
   on: changelog 1/1, manifest 1/1, filelog 5/5, 
   $ hg debug::fastrevlog -T '{settings % "{name}={value} "}\n'
-  enabled=yes cache-memory=67108864 check=fast workers=0 over-rust=no report=$TESTTMP/report.jsonl 
+  enabled=yes cache-memory=67108864 check=fast verify-check=collision-detection workers=0 over-rust=no report=$TESTTMP/report.jsonl 
   $ hg debug::fastrevlog -T json > ../status.json
   $ cat > ../show.py <<NEXT
   > import json, sys

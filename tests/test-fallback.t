@@ -96,13 +96,12 @@ Revlogs cannot even be opened
   there were internal errors
   served: changelog, filelog, manifest
 
-A damaged repository, a full memory and an impatient user are no trouble of ours
+A damaged repository, of which Mercurial is asked first, a full memory and an impatient
+user are no trouble of ours
 
   $ export TROUBLE='engine.texts Restorer.raw_text RevlogError data/a'
-  $ hg cat a
-  abort: oh
-  no
-  [50]
+  $ hg cat a | tail -n 1
+  400
   $ export TROUBLE='engine.texts Restorer.raw_text MemoryError data/a'
   $ hg cat a
   abort: out of memory
@@ -113,6 +112,7 @@ A damaged repository, a full memory and an impatient user are no trouble of ours
   [255]
   $ internal_errors
   served: changelog, filelog, manifest
+  refused: damage: read by Mercurial
 
 Damage is an error, also where Mercurial's own code trips over it
 

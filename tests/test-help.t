@@ -45,6 +45,7 @@ Every setting that is registered is in the help, and the other way round
   enabled
   over-rust
   report
+  verify-check
   workers
 
 The commands

@@ -12,6 +12,9 @@ is left out is left out because it holds a clock or an inode number:
 - `wcache/manifestfulltextcache`: ordered by use, and holds what was read;
 - `store/lock`, `wlock`: the process id, where a process died;
 - `hgrc` and `undo.desc` of a repository cloned over http: the port of the server.
+
+The random part in the names of node maps is left out, too, where they are named: how
+many were made before and thrown away is not compared.
 """
 
 from __future__ import annotations
@@ -50,8 +53,15 @@ def take(root: Path, only_stores: bool = False) -> Snapshot:
             relative = os.path.normpath(os.path.join(inside, name))
             if _VARIES.search(relative):
                 continue
-            found[relative] = _entry(path)
+            found[_NODEMAP_DATA.sub(r"\1-UID.nd", relative)] = _entry(path)
     return found
+
+
+# A node map: the name of its data file, and the docket that holds the same 8 digits
+# after its version, five numbers (Mercurial, revlogutils/nodemap.py).
+_NODEMAP_DATA = re.compile(r"(/\.hg/store/[^/]+)-[0-9a-f]{8}\.nd$")
+_NODEMAP_DOCKET = re.compile(r"/\.hg/store/[^/]+\.n(\.bck)?$")
+_UID = slice(34, 42)
 
 
 def _entry(path: str) -> Entry:
@@ -65,7 +75,10 @@ def _entry(path: str) -> Entry:
     if not stat.S_ISREG(mode):
         return mode, 1, 0, "special"
     with open(path, "rb") as file:
-        digest = hashlib.sha256(file.read()).hexdigest()
+        content = bytearray(file.read())
+    if _NODEMAP_DOCKET.search(path) and content[1:2] == b"\x08":
+        content[_UID] = b"" if len(content) < _UID.stop else b"UIDUIDUI"
+    digest = hashlib.sha256(content).hexdigest()
     return mode, status.st_nlink, status.st_size, digest
 
 

@@ -54,10 +54,9 @@ def test_ours_counts_as_what_it_stands_for() -> None:
         assert unchanged.home(looks_alike(ours)) == __name__
 
 
-def test_wrappers_that_are_known_to_be_harmless(monkeypatch: Any) -> None:
+def test_wrappers_that_are_known_to_be_harmless() -> None:
     before = filelog.filelog.renamed
     extensions.wrapfunction(filelog.filelog, "renamed", wrapper)
-    monkeypatch.setattr(filelog.filelog, "renamed", filelog.filelog.renamed)
     try:
         wrapped = filelog.filelog.renamed
         assert unchanged.home(wrapped) != "mercurial.filelog"

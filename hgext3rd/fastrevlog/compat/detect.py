@@ -21,6 +21,8 @@ _INTERNAL = frozenset(
     '_segmentfile_sidedata _diff_fn'.split()
 )
 
+_MOST_WRAPPERS = 50  # against a circle
+
 
 class HgApi(NamedTuple):
     """What a Mercurial calls: its name, and the inner revlog class that answers.
@@ -41,6 +43,19 @@ def arguments_of(function: Any) -> str:
     return ' '.join(code.co_varnames[: code.co_argcount])
 
 
+def _wrapped(function: Any) -> Any:
+    """What is below the wrappers of other extensions, as far as these tell.
+
+    Those made with ``extensions.wrapfunction`` and ``functools.wraps`` do.
+    """
+    for _ in range(_MOST_WRAPPERS):
+        inner = getattr(function, '_origfunc', getattr(function, '__wrapped__', None))
+        if inner is None:
+            break
+        function = inner
+    return function
+
+
 def detect(revlog: Any) -> HgApi | str:
     """The generation of the module ``mercurial.revlog``, or why there is none."""
     outer = getattr(revlog, 'revlog', None)
@@ -53,11 +68,11 @@ def detect(revlog: Any) -> HgApi | str:
         'checkhash': 'self text node p1 p2 rev',
     }
     for name, arguments in expected.items():
-        if arguments_of(getattr(outer, name, None)) != arguments:
+        if arguments_of(_wrapped(getattr(outer, name, None))) != arguments:
             return 'unknown Mercurial: revlog.%s' % name
     if arguments_of(getattr(stock, 'write_entry', None)) != _WRITE_ENTRY:
         return 'unknown Mercurial: write_entry'
-    read = arguments_of(getattr(outer, '_revisiondata', None))
+    read = arguments_of(_wrapped(getattr(outer, '_revisiondata', None)))
     if read not in ('self nodeorrev raw', 'self nodeorrev raw validate'):
         return 'unknown Mercurial: revlog._revisiondata'
     raw_text = arguments_of(getattr(stock, 'raw_text', None))

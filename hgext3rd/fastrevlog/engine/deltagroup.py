@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from mercurial import ancestor
 
-from . import compression, hashing
+from . import compression, errors, hashing
 
 # how delta bases are chosen (mercurial/interfaces/repository.py, CG_DELTAMODE_*)
 STORED, PREVIOUS, FULL, PARENT = 'stored', 'previous', 'full', 'parent'
@@ -277,6 +277,8 @@ def pieces(
                         prefix = _WHOLE.pack(0, 0, len(text))
             except failures:
                 text = None
+            except errors.RevlogError:
+                text = None  # a short read; Mercurial finds the words
         if text is None:
             prefix, text = made(rev, base)
             zstd, failures = compression.bulk()

@@ -454,8 +454,11 @@ def test_damage_of_history(repo: Path, log: str, damage: damages.Damage) -> None
         config = [*ours(1), "fastrevlog.verify-check=%s" % check]
         told = hg(repo, "verify", *flags, config=config)
         if b"Traceback" in stock.err:
-            # Mercurial's own, over what its index says
-            assert told.err.splitlines()[-1] == stock.err.splitlines()[-1]
+            # Mercurial's own, over what its index says; an index that is cut off within
+            # its first word is an error message
+            last = told.err.splitlines()[-1]
+            cut = b"abort: index %s is corrupted" % log.encode()
+            assert last in (stock.err.splitlines()[-1], cut)
         else:
             assert told == stock
 

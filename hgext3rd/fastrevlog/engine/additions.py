@@ -235,8 +235,9 @@ class Additions:
         if size and rev and base >= 0:
             chunk = self._chunk_of_delta(base, p1, p2, delta, size)
             store_base = base
-        elif not rev or not size or (p1 < 0 and p2 < 0):
-            # nothing to make a delta against, or nothing to store
+        elif not rev or not size or (p1 < 0 and p2 < 0 and self.judge.limits.sparse):
+            # nothing to make a delta against, or nothing to store; where it is not
+            # sparse, Mercurial tries the revision before
             if text is None:
                 text = self._text(base, base_size, delta)
             chunk = self._compressed(text)

@@ -72,6 +72,13 @@ def parser() -> argparse.ArgumentParser:
         default=25000,
         help="first port for servers (default: 25000)",
     )
+    add(
+        "--config",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting, fastrevlog.workers=3 say; may be given again",
+    )
     add("--user", help="run tests as this user (as root, many are skipped)")
     add(
         "--chg",
@@ -156,6 +163,7 @@ class Conformance:
             options.timeout,
             options.user,
             chg(tree, self.version) if options.chg else None,
+            tuple(options.config),
         )
         self.base = dataclasses.replace(self.fast, extension=twin)
         self.paths = ((str(package), "$EXTENSION"), (str(twin), "$EXTENSION"))

@@ -34,6 +34,7 @@ class Setup:
     timeout: int  # seconds, of one test
     user: str | None = None  # run the tests as this one; needs root
     chg: pathlib.Path | None = None  # the client of Mercurial's command server
+    config: tuple[str, ...] = ()  # more settings, as NAME=VALUE
 
 
 @dataclasses.dataclass
@@ -80,6 +81,7 @@ def run(setup: Setup, test: str, slot: pathlib.Path, port: int) -> Outcome:
         f"--slowtimeout={setup.timeout * 4}",
         f"--extra-config-opt=extensions.fastrevlog={setup.extension}",
         f"--extra-config-opt=fastrevlog.report={report}",
+        *(f"--extra-config-opt={setting}" for setting in setup.config),
         test,
     ]
     if setup.chg:

@@ -21,7 +21,8 @@ class Counts:
     how often, ``texts`` counts restored texts, ``entries``
     appended revisions, ``groups`` file logs that received a group the short
     way, ``shared`` those of them that a worker worked out,
-    ``garbled`` lines that were no JSON.
+    ``by_workers`` pieces of work that worker processes did, ``in_one_process`` what
+    they did not and why, ``garbled`` lines that were no JSON.
     """
 
     processes: int = 0
@@ -32,6 +33,12 @@ class Counts:
         default_factory=collections.Counter
     )
     internal_errors: collections.Counter[str] = dataclasses.field(
+        default_factory=collections.Counter
+    )
+    by_workers: collections.Counter[str] = dataclasses.field(
+        default_factory=collections.Counter
+    )
+    in_one_process: collections.Counter[str] = dataclasses.field(
         default_factory=collections.Counter
     )
     texts: int = 0
@@ -46,6 +53,8 @@ class Counts:
         self.served.update(line.get("served", {}))
         self.refused.update(line.get("refused", {}))
         self.internal_errors.update(line.get("internal_errors", {}))
+        self.by_workers.update(line.get("by_workers", {}))
+        self.in_one_process.update(line.get("in_one_process", {}))
         self.texts += line.get("texts", 0)
         self.entries += line.get("entries", 0)
         self.groups += line.get("groups", 0)
@@ -59,6 +68,8 @@ class Counts:
             "served": dict(self.served.most_common()),
             "refused": dict(self.refused.most_common()),
             "internal_errors": dict(self.internal_errors.most_common()),
+            "by_workers": dict(self.by_workers.most_common()),
+            "in_one_process": dict(self.in_one_process.most_common()),
             "texts": self.texts,
             "entries": self.entries,
             "groups": self.groups,

@@ -43,6 +43,7 @@ Is it on, and for what?
     sha1                * (glob)
     platform            * (glob)
     cores               * of * (glob)
+    workers             * (glob)
     encoding            ascii
   repository:
     changesets          5
@@ -82,7 +83,7 @@ Templates and JSON
   cache_limit 67108864
   requirements ["dotencode", *] (glob)
   $ "$PYTHON" ../show.py < ../status.json | tr -d '\n'; echo
-  cache_evicted cache_limit cache_used changesets chunk_hits chunks cores encoding entries extensions internal_errors kinds mercurial mercurial_api mercurial_modules mercurial_rust next nodemaps on platform python reason refused requirements settings sha1 text_hits texts version zlib zstandard_package zstd 
+  cache_evicted cache_limit cache_used changesets chunk_hits chunks cores encoding entries extensions internal_errors kinds mercurial mercurial_api mercurial_modules mercurial_rust next nodemaps on platform python reason refused requirements settings sha1 text_hits texts version workers zlib zstandard_package zstd 
 
 Settings show in what is shown
 

@@ -314,6 +314,49 @@ TABLE = (
         'operations.archive:make_addfile',
         'files of an archived folder are created in one system call',
     ),
+    Row(
+        'mercurial.logcmdutil',
+        'displayrevs',
+        'operations.history.hooks:make_displayrevs',
+        'changesets are made ahead by workers',
+        calls_stock=True,
+    ),
+    Row(
+        'mercurial.cmdutil',
+        '_exportfile',
+        'operations.history.hooks:make_exportfile',
+        'patches are made ahead by workers',
+        calls_stock=True,
+    ),
+    Row(
+        'mercurial.cmdutil',
+        '_exportsingle',
+        'operations.history.hooks:make_exportsingle',
+        'a patch that a worker made is written',
+        calls_stock=True,
+    ),
+    *(
+        Row(
+            module,
+            'annotate',
+            'operations.history.hooks:make_annotate',
+            'revisions are compared ahead by workers',
+        )
+        for module in ('mercurial.dagop', 'mercurial.utils.dag_util')  # 7.0; since
+    ),
+    Row(
+        'mercurial.patch',
+        'trydiff',
+        'operations.history.hooks:make_trydiff',
+        'the files of a large diff are compared ahead by workers',
+    ),
+    Row(
+        'mercurial.grep:grepsearcher',
+        'searchfiles',
+        'operations.history.hooks:make_searchfiles',
+        'the files of changesets are searched ahead by workers',
+        calls_stock=True,
+    ),
     *(
         Row(module, name, 'operations.update:' + ours, why)
         for module, apply in (

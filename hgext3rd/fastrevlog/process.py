@@ -49,6 +49,8 @@ class State:
     pending_pid = 0
     # is what decides about node maps hooked in?
     slow_path_hooked = False
+    # is this process one that workers/ forked?
+    in_worker = False
     # was the end of the process arranged?
     exit_arranged = False
 
@@ -168,6 +170,10 @@ def write_report(path: bytes, args: list[bytes]) -> None:
         line['internal_errors'] = counters.internal_errors
     if counters.nodemaps:
         line['nodemaps'] = counters.nodemaps
+    if counters.by_workers:
+        line['by_workers'] = counters.by_workers
+    if counters.in_one_process:
+        line['in_one_process'] = counters.in_one_process
     data = json.dumps(line).encode('ascii') + b'\n'
     try:
         fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)

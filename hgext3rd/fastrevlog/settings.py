@@ -104,6 +104,10 @@ for _row in TABLE:
     )
 
 
+# why something is done by one process, on standard error
+eh.configitem(b'devel', b'debug.fastrevlog', default=False)
+
+
 class Settings(NamedTuple):
     """What the user asked for in ``[fastrevlog]``, of one repository."""
 

@@ -47,3 +47,5 @@ class workingfilectx:
     write: Any
     clearunknown: Any
     def __getattr__(self, name: str) -> Any: ...
+
+basefilectx: Any

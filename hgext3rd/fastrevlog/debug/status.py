@@ -206,6 +206,7 @@ def surroundings(ui: Any) -> Iterator[tuple[bytes, bytes]]:
         (b'sha1', _sha1),
         (b'platform', _platform),
         (b'cores', _cores),
+        (b'workers', lambda: _workers(ui)),
         (b'encoding', lambda: encoding.encoding),
     ):
         try:
@@ -305,3 +306,11 @@ def node_maps(repo: Any) -> list[NodeMap]:
         else:
             found.append(NodeMap(kind, 0, length, b'fastrevlog does not serve it'))
     return found
+
+
+def _workers(ui: Any) -> str:
+    """How many processes a long command would use here, or why there would be none."""
+    from ..workers import decision
+
+    number, _set, reason = decision.workers_for(ui)
+    return 'none (%s)' % reason if reason else '%d' % number

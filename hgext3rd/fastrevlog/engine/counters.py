@@ -18,6 +18,8 @@ class Counters:
         'shared',
         'nodemaps',
         'emitted',
+        'by_workers',
+        'in_one_process',
     )
 
     def __init__(self) -> None:
@@ -31,6 +33,9 @@ class Counters:
         self.shared = 0  # of these, how many were worked out by a worker
         # changegroups that we made, and what in them was done by whom
         self.emitted: collections.Counter[str] = collections.Counter()
+
+        self.by_workers: dict[str, int] = {}  # pieces of a command's work
+        self.in_one_process: dict[str, int] = {}  # commands, and why
 
     def reset(self) -> None:
         self.__init__()  # type: ignore[misc]

@@ -1,0 +1,2 @@
+# Commands that show history, with workers that run ahead.
+# SPDX-License-Identifier: GPL-2.0-or-later

@@ -1,0 +1,234 @@
+# What goes wrong while workers show history: the end is as it is without them.
+# SPDX-License-Identifier: GPL-2.0-or-later
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.reports import read_report
+from support.running import Result, hg_path
+
+from .history import Lab, make_everything, write
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+
+MIDDLE = 12  # a revision
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    lab = Lab(tmp_path_factory.mktemp("history"))
+    yield lab
+    lab.runner.close()
+
+
+@pytest.fixture(scope="module")
+def everything(lab: Lab) -> Path:
+    root = lab.folder / "everything"
+    make_everything(lab.hg, root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def long(lab: Lab) -> Path:
+    """More output than any pipe holds."""
+    root = lab.folder / "long"
+    lab.hg("init", str(root), cwd=lab.folder)
+    for i in range(30):
+        write(root / "file", "".join(f"{i} {j % (i + 1)}\n" for j in range(20_000)))
+        lab.hg("commit", "-Am", f"number {i}", cwd=root)
+    return root
+
+
+TROUBLE = """
+import os, signal, sys, time
+from mercurial import extensions, patch
+
+WORDS = os.environ['TROUBLE'].split()
+
+def extsetup(ui):
+    package = extensions.find(b'fastrevlog').__name__
+    # loaded by the command, long after this
+    def diffhunks(orig, repo, ctx1, ctx2, *args, **kw):
+        process = sys.modules[package + '.process'].state
+        if process.in_worker and ctx2.rev() == int(WORDS[1]):
+            if WORDS[0] == 'kill':
+                os.kill(os.getpid(), signal.SIGKILL)
+            elif WORDS[0] == 'raise':
+                raise RuntimeError('only in a worker')
+            elif WORDS[0] == 'print':
+                os.write(1, b'past the ui')
+            elif WORDS[0] == 'read':
+                input()
+            elif WORDS[0] == 'warn':
+                repo.ui.warn(b'from a worker')
+        if WORDS[0] == 'always' and ctx2.rev() % 3 == 0:
+            repo.ui.warn(b'about %d\\n' % ctx2.rev())
+            repo.ui.status(b'status of %d\\n' % ctx2.rev())
+        return orig(repo, ctx1, ctx2, *args, **kw)
+
+    extensions.wrapfunction(patch, 'diffhunks', diffhunks)
+"""
+
+
+@pytest.fixture(scope="module")
+def trouble(lab: Lab) -> Path:
+    path = lab.folder / "trouble.py"
+    path.write_text(TROUBLE, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("what", ["kill", "raise", "print", "read", "warn"])
+def test_trouble_of_a_worker(
+    lab: Lab, everything: Path, trouble: Path, what: str
+) -> None:
+    """The parent does what is missing, and nobody sees it."""
+    expected = lab.stock("log", "-p", "--git", cwd=everything)
+    extension = ("--config", f"extensions.trouble={trouble}")
+    args = ("log", "-p", "--git", *extension)
+    result, counts = lab.ours(*args, cwd=everything, TROUBLE=f"{what} {MIDDLE}")
+    assert result == expected
+    number = expected.out.count(b"\nchangeset:") + 1
+    if what == "kill":
+        assert 1 <= counts.by_workers["log"] < number - 1
+    else:
+        # all but the first and the one in the middle
+        assert counts.by_workers["log"] == number - 2
+
+
+def test_messages_stay_in_their_place(
+    lab: Lab, everything: Path, tmp_path: Path
+) -> None:
+    """With both streams in one file, as on a terminal."""
+    plain = tmp_path / "trouble.py"
+    text = TROUBLE.replace("package = extensions.find(b'fastrevlog').__name__", "")
+    text = text.replace("process = sys.modules[package + '.process'].state", "")
+    plain.write_text(text.replace("process.in_worker", "False"), encoding="utf-8")
+    found = []
+    for rc in (lab.stock_rc, lab.ours_rc):
+        env = dict(lab.runner.env, HGRCPATH=str(rc), TROUBLE="always")
+        lab.report.unlink(missing_ok=True)
+        done = subprocess.run(
+            [hg_path(), "log", "-p", "--config", f"extensions.trouble={plain}"],
+            cwd=everything,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=True,
+        )
+        found.append(done.stdout)
+    assert found[0].count(b"about ") > 5
+    assert found[1] == found[0]
+    assert read_report(lab.report).by_workers["log"] > 10
+
+
+@pytest.mark.parametrize("name", ["data/a.i", "00manifest.i"])
+def test_damage(lab: Lab, everything: Path, name: str) -> None:
+    root = lab.folder / ("damaged-" + name.replace("/", "-"))
+    shutil.copytree(everything, root, symlinks=True)
+    path = root / ".hg/store" / name
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 40] = bytes(40)
+    path.write_bytes(data)
+    shutil.rmtree(root / ".hg/cache")
+    expected = lab.stock("log", "-p", cwd=root)
+    # fastrevlog has words for damage that makes Mercurial stumble
+    one = ("--config", "fastrevlog.workers=1")
+    in_one_process, _counts = lab.ours("log", "-p", *one, cwd=root)
+    result, _counts = lab.ours("log", "-p", cwd=root)
+    assert result == in_one_process
+    assert result.out == expected.out
+    assert result.status
+    assert result.err.startswith(b"abort: ")
+    assert result.out  # what came before is there
+
+
+def _hg(lab: Lab, ours: bool, *args: str) -> tuple[list[str], dict[str, str]]:
+    rc = lab.ours_rc if ours else lab.stock_rc
+    return [hg_path(), *args], dict(lab.runner.env, HGRCPATH=str(rc))
+
+
+def test_full_disk(lab: Lab, long: Path) -> None:
+    found = []
+    for ours in (False, True):
+        args, env = _hg(lab, ours, "log", "-p")
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run(
+                args, cwd=long, env=env, stdout=full, stderr=subprocess.PIPE
+            )
+        found.append(Result(done.returncode, b"", done.stderr))
+    assert b"No space left" in found[0].err
+    assert found[1] == found[0]
+
+
+def test_pager_that_leaves(lab: Lab, long: Path) -> None:
+    found = []
+    pager = ("--config", "pager.pager=head -n 3", "--config", "ui.formatted=yes")
+    for ours in (False, True):
+        args, env = _hg(lab, ours, "log", "-p", "--pager", "yes", *pager)
+        done = subprocess.run(args, cwd=long, env=env, capture_output=True)
+        found.append(Result(done.returncode, done.stdout, done.stderr))
+    assert found[0].out.count(b"\n") == 3
+    assert found[1] == found[0]
+
+
+@pytest.mark.parametrize("everybody", [True, False])
+def test_interrupt(lab: Lab, long: Path, everybody: bool) -> None:
+    """By the terminal, which tells all processes, or by somebody who tells one."""
+    expected = lab.stock("log", "-p", cwd=long).out
+    lab.report.unlink(missing_ok=True)
+    args, env = _hg(lab, True, "log", "-p")
+    process = subprocess.Popen(
+        args,
+        bufsize=0,
+        cwd=long,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    out = b""
+    while len(out) < 400_000:
+        out += process.stdout.read(100_000)
+    time.sleep(0.2)  # the pipe is full again
+    if everybody:
+        os.killpg(process.pid, signal.SIGINT)
+    else:
+        os.kill(process.pid, signal.SIGINT)
+    rest, err = process.communicate(timeout=30)
+    assert process.returncode == 255
+    assert err == b"interrupted!\n"
+    assert expected.startswith(out + rest)
+    # nobody of that session is left
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+    assert read_report(lab.report).by_workers["log"] >= 1
+
+
+def test_killed_parent(lab: Lab, long: Path) -> None:
+    args, env = _hg(lab, True, "log", "-p")
+    process = subprocess.Popen(
+        args, cwd=long, env=env, stdout=subprocess.PIPE, start_new_session=True
+    )
+    assert process.stdout is not None
+    process.stdout.read(400_000)
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            break
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

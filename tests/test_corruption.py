@@ -93,6 +93,12 @@ class Lab:
         build(world)
         self.good = folder / "good"
         os.rename(world.path("repo"), self.good)
+        # The newest manifests stand in this cache of Mercurial's too, damaged or not;
+        # which of them are still there when they are asked for depends on how many a
+        # process has read before, and so on which worker gets which changeset.
+        for cache in ("wcache", "cache"):
+            held = self.good / ".hg" / cache / "manifestfulltextcache"
+            held.unlink(missing_ok=True)
         self.repo = world.path("repo")
         self.stock = world.env
         world.rc.rename(folder / "hgrc-stock")

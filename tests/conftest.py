@@ -15,6 +15,7 @@ import os
 import pathlib
 import random
 import shutil
+import signal
 import subprocess
 import sysconfig
 import time
@@ -27,6 +28,11 @@ import pluggy
 import pytest
 
 from support.reports import Counts, read_report
+
+# A shell starts what is in the background with interrupts ignored, and all children
+# inherit that; some tests interrupt hg.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PROJECT = pathlib.Path(__file__).resolve().parent.parent
 EXTENSION = PROJECT / "hgext3rd" / "fastrevlog"

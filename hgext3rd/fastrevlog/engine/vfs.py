@@ -120,9 +120,9 @@ class FolderAudit:
     """Folders below ``root`` in which files may be opened, each looked at once.
 
     What Mercurial's auditor asks of a path (``pathutil.pathauditor``: is a folder on
-    the way a symbolic link, or a repository of its own?), for the usual answer and
-    at a third of the cost: 14 microseconds for each new folder are a tenth of the
-    time of an update.  Whatever else there is, is for the auditor to judge.
+    the way a symbolic link, or a repository of its own?), for the usual answer; the
+    auditor itself takes 14 microseconds for each new folder (3,236 folders, median of
+    five runs).  Whatever else there is, is for the auditor to judge.
     """
 
     __slots__ = ('_prefix', 'known')

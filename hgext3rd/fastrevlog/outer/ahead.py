@@ -23,7 +23,7 @@ from ..workers import cpus
 from ..workers import pool as poolmod
 from ..workers import stream as streammod
 
-# manifests and files together; below it is done before a worker is of use
+# manifests and files together; an estimate, not measured, of what makes forking pay
 _WORTHWHILE = 3000
 _SERVED = b'serve'
 _SERVERS = (

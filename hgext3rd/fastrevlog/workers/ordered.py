@@ -359,8 +359,7 @@ class OrderedPool:
             if len(data) <= self._largest:
                 return data
         except Exception:
-            # the parent does it, and says what is wrong
-            pass
+            return _NOTHING  # the parent does it, and says what is wrong
         return _NOTHING
 
 

@@ -10,7 +10,11 @@ from . import plot, results, setups
 
 
 def add_options(
-    parser: argparse.ArgumentParser, rows: dict[str, str], rounds: int, budget: float
+    parser: argparse.ArgumentParser,
+    rows: dict[str, str],
+    rounds: int,
+    budget: float,
+    separator: str = ",",
 ) -> None:
     """Add the options of every benchmark; ``rows`` are names and descriptions."""
     parser.add_argument(
@@ -23,7 +27,10 @@ def add_options(
     )
     parser.add_argument("-R", "--repo", required=True, help="only read, never written")
     parser.add_argument(
-        "--rows", type=_names(rows), default=list(rows), help="comma-separated"
+        "--rows",
+        type=_names(rows, separator),
+        default=list(rows),
+        help=f"some of them, separated by {separator!r}",
     )
     parser.add_argument("--rounds", type=int, default=rounds, help="%(default)s")
     parser.add_argument(
@@ -50,11 +57,12 @@ def add_options(
 class _names:  # noqa: N801  (its name is what argparse shows in an error)
     """An option's type: some of the rows, kept in the table's order."""
 
-    def __init__(self, rows: dict[str, str]) -> None:
+    def __init__(self, rows: dict[str, str], separator: str) -> None:
         self._rows = rows
+        self._separator = separator
 
     def __call__(self, text: str) -> list[str]:
-        asked = text.split(",")
+        asked = text.split(self._separator)
         unknown = [name for name in asked if name not in self._rows]
         if unknown:
             raise argparse.ArgumentTypeError(f"no such row: {', '.join(unknown)}")

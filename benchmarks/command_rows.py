@@ -70,7 +70,20 @@ def _distant(plan: Plan) -> list[str]:
     return ["diff", "-r", str(plan["changesets"] // 2), "-r", "tip"]
 
 
-BUNDLE = "../all.hg"  # made once, for all set-ups
+def _newest_tenth(plan: Plan) -> str:
+    """The first revision of the newest tenth."""
+    return str(plan["changesets"] * 9 // 10)
+
+
+def _run(plan: Plan, length: int) -> str:
+    """So many revisions that end in the middle."""
+    middle: int = plan["changesets"] // 2
+    return f"{max(0, middle - length + 1)}:{middle}"
+
+
+# made once, for all set-ups
+BUNDLE = "../all.hg"
+ZSTD_BUNDLE = "../all-zstd.hg"
 
 ROWS: dict[str, Row] = {
     row.name: row
@@ -116,11 +129,91 @@ ROWS: dict[str, Row] = {
             uses="write",
         ),
         Row(
+            "unbundle-zstd",
+            "unbundle all, compressed with zstd, into a new repository",
+            lambda _: ["-R", "out/new", "unbundle", ZSTD_BUNDLE],
+            before=(lambda plan: ["init", "out/new", *_formats(plan)],),
+            makes="out/new/.hg/store",
+            uses="write",
+        ),
+        Row(
             "clone-pull",
             "clone --pull",
             lambda plan: ["clone", "--pull", "-U", "repo", "out/new", *_formats(plan)],
             makes="out/new/.hg/store",
             uses="write",
         ),
+        Row(
+            "pull-tenth",
+            "pull of the newest tenth, from a path",
+            lambda _: ["-R", "out/new", "pull", "repo"],
+            before=(
+                lambda plan: [
+                    *("clone", "-q", "--pull", "-U", "-r"),
+                    *(_newest_tenth(plan), "repo", "out/new", *_formats(plan)),
+                ],
+            ),
+            makes="out/new/.hg/store",
+            uses="write",
+        ),
+        Row(
+            "bundle-zstd",
+            "bundle --all, compressed with zstd",
+            lambda _: ["bundle", "--all", "-t", "zstd-v2", "out/all.hg"],
+            makes="out/all.hg",
+        ),
+        Row(
+            "log-p-1200",
+            "log -p, 1,200 revisions that end in the middle",
+            lambda plan: ["log", "-p", "-r", _run(plan, 1200)],
+        ),
+        Row("log-p-10", "log -p -l 10", lambda _: ["log", "-p", "-l", "10"], repeat=3),
+        Row("log-G", "log -G -l 100", lambda _: ["log", "-G", "-l", "100"], repeat=3),
+        Row(
+            "log-file",
+            "log of the text file with most revisions",
+            lambda plan: ["log", f"path:{plan['annotate']}"],
+        ),
+        Row(
+            "log-f-file",
+            "log -f of that file, from tip",
+            lambda plan: ["log", "-f", "-r", "tip", f"path:{plan['annotate']}"],
+        ),
+        Row(
+            "grep-diff",
+            "grep --diff over 2,000 revisions",
+            lambda plan: ["grep", "--diff", "-r", _run(plan, 2000), "return"],
+        ),
+        Row(
+            "export",
+            "export of the 200 revisions in the middle",
+            lambda plan: ["export", "-r", _middle(plan)],
+        ),
+        Row(
+            "outgoing",
+            "outgoing to a repository that lacks the newest tenth",
+            lambda _: ["outgoing", "-q", "-R", "repo", "out/new"],
+            before=(
+                lambda plan: [
+                    *("clone", "-q", "--pull", "-U", "-r"),
+                    *(_newest_tenth(plan), "repo", "out/new"),
+                ],
+            ),
+        ),
+        Row(
+            "update-back",
+            "update from tip to one hundred revisions before",
+            lambda _: ["update", "tip~100"],
+            before=(lambda _: ["update", "-q", "-C", "tip"],),
+            makes="repo",
+        ),
+        Row(
+            "verify-fast",
+            "verify against damage only (fastrevlog.verify-check)",
+            lambda _: ["verify", "--config", "fastrevlog.verify-check=fast"],
+        ),
+        Row("root", "root", lambda _: ["root"], uses="", repeat=5),
+        Row("log-wd", "log -r .", lambda _: ["log", "-r", "."], uses="", repeat=5),
+        Row("status", "status", lambda _: ["status"], uses="", repeat=5),
     )
 }

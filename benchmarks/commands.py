@@ -29,7 +29,7 @@ from support import reports
 
 from . import cli, processes, results, setups
 from .client import Worker
-from .command_rows import BUNDLE, ROWS, Plan, Row
+from .command_rows import BUNDLE, ROWS, ZSTD_BUNDLE, Plan, Row
 from .setups import Setup, SetupError
 
 
@@ -226,8 +226,12 @@ def measure(args: argparse.Namespace, work: str) -> dict[str, Any]:
         os.mkdir(home.folder)
         home.fill(repo)
         homes.append(home)
-    if "unbundle" in args.rows:
-        homes[0].untimed("bundle", "--all", "-t", "none-v2", BUNDLE)
+    for name, kind, bundle in (
+        ("unbundle", "none-v2", BUNDLE),
+        ("unbundle-zstd", "zstd-v2", ZSTD_BUNDLE),
+    ):
+        if name in args.rows:
+            homes[0].untimed("bundle", "-q", "--all", "-t", kind, bundle)
     record = cli.Record(result, args)
     for name in args.rows:
         record.begin(name)

@@ -21,6 +21,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from typing import Any
 
 from . import cli, results, setups, worker
@@ -84,7 +85,7 @@ def measure_row(
             if texts is not None:
                 least[name] = min(texts, least.get(name, texts))
         done += 1
-    line: dict[str, Any] = {"name": row, "what": worker.ROWS[row][0], "results": {}}
+    line: dict[str, Any] = {"name": row, "what": worker.described(row), "results": {}}
     for name, digested in found.items():
         wall, cpu = ([one[key] for one in replies[name]] for key in ("wall", "cpu"))
         line["results"][name] = {**results.summary(wall, cpu, args.clock), **digested}
@@ -116,37 +117,53 @@ def measure_row(
     return line, problems
 
 
+def measure(
+    args: argparse.Namespace,
+    sizes: dict[str, int],
+    rows: Callable[[dict[str, Any]], dict[str, str]],
+) -> dict[str, Any]:
+    """The whole run; answers the result.
+
+    ``rows`` is told the plan of the repository, and answers each row's name and
+    what a worker is asked for it.  Raises SetupError.
+    """
+    repo = os.path.abspath(args.repo)
+    with tempfile.TemporaryDirectory(prefix="micro-") as scratch:
+        env = setups.environment(setups.write_hgrc(scratch))
+        setups.inspect_all(args.setup, env)
+        with Worker(args.setup[0], repo, env) as child:
+            plan = child.ask("plan")
+        result = results.new("micro", args.setup)
+        result["parameters"] = {
+            **cli.parameters(args),
+            "seed": args.seed,
+            "sizes": {**worker.DEFAULT_SIZES, **sizes},
+        }
+        result["repository"] = {k: v for k, v in plan.items() if k != "files"}
+        with contextlib.ExitStack() as stack:
+            workers = [
+                stack.enter_context(
+                    Worker(s, repo, env, sizes=sizes, seed=args.seed, plan=plan)
+                )
+                for s in args.setup
+            ]
+            record = cli.Record(result, args)
+            asked = rows(plan)
+            for name in args.rows:
+                record.begin(name)
+                line, problems = measure_row(asked[name], workers, args, record.loops)
+                record.add({**line, "name": name}, problems)
+    return result
+
+
 def main() -> int:
     parser = arguments()
     args = parser.parse_args()
     sizes = parse_sizes(parser, args.size)
-    repo = os.path.abspath(args.repo)
-    with tempfile.TemporaryDirectory(prefix="micro-") as scratch:
-        env = setups.environment(setups.write_hgrc(scratch))
-        try:
-            setups.inspect_all(args.setup, env)
-            with Worker(args.setup[0], repo, env) as child:
-                plan = child.ask("plan")
-            result = results.new("micro", args.setup)
-            result["parameters"] = {
-                **cli.parameters(args),
-                "seed": args.seed,
-                "sizes": {**worker.DEFAULT_SIZES, **sizes},
-            }
-            result["repository"] = {k: v for k, v in plan.items() if k != "files"}
-            with contextlib.ExitStack() as stack:
-                workers = [
-                    stack.enter_context(
-                        Worker(s, repo, env, sizes=sizes, seed=args.seed, plan=plan)
-                    )
-                    for s in args.setup
-                ]
-                record = cli.Record(result, args)
-                for row in args.rows:
-                    record.begin(row)
-                    record.add(*measure_row(row, workers, args, record.loops))
-        except setups.SetupError as exc:
-            sys.exit(f"micro: {exc}")
+    try:
+        result = measure(args, sizes, lambda _: {name: name for name in worker.ROWS})
+    except setups.SetupError as exc:
+        sys.exit(f"micro: {exc}")
     return cli.finish(result)
 
 

@@ -60,6 +60,8 @@ def add_ratios(row: dict[str, Any], first: str) -> None:
     for result in row["results"].values():
         pairs = zip(base["times"], result["times"])
         result["ratio"] = base["median"] / result["median"]
+        spent = statistics.median(result["cpu"])
+        result["cpu_ratio"] = statistics.median(base["cpu"]) / spent if spent else None
         result["paired"] = statistics.median(b / t for b, t in pairs)
 
 
@@ -123,11 +125,12 @@ Table = tuple[list[str], list[list[str]]]
 
 
 def time_table(result: dict[str, Any]) -> Table:
-    """Head and lines: medians, ratios, how far to trust them."""
+    """Head and lines: medians, ratios by both clocks, how far to trust them."""
     names = [setup["name"] for setup in result["setups"]]
+    wall = result["parameters"]["clock"] == "wall"
     head = ["row", names[0]]
     for name in names[1:]:
-        head += [name, ""]
+        head += [name, "wall", "cpu"] if wall else [name, "cpu"]
     head += ["spread", "output", "served"]
     lines = []
     for row in result["rows"]:
@@ -137,6 +140,9 @@ def time_table(result: dict[str, Any]) -> Table:
             line.append(seconds(one["median"]))
             if n:
                 line.append(f"{one['ratio']:.2f} x")
+                if wall:
+                    spent = one["cpu_ratio"]
+                    line.append("-" if spent is None else f"{spent:.2f} x")
         line.append(f"{100 * max(one['spread'] for one in found):.0f} %")
         line.append("same" if row["same"] else f"{', '.join(row['differs'])} DIFFERS")
         line.append({True: "yes", False: "NO", None: "-"}[row["proven"]])

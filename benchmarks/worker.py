@@ -74,6 +74,8 @@ class Bench:
         self.seed = order["seed"]
         self.sizes = {**DEFAULT_SIZES, **order.get("sizes", {})}
         self.plan: dict[str, Any] = order.get("plan") or {}
+        # fills the tables of revsets, templates and commands, from 7.1 on
+        assert mercurial("dispatch").run
         self.ui = mercurial("ui").ui.load()
         for key, value in order["config"]:
             section, _, item = key.partition(".")
@@ -84,9 +86,9 @@ class Bench:
         extensions.populateui(self.ui)
         for _, extension in extensions.extensions(self.ui):
             if extension.__name__.endswith("fastrevlog"):
-                # The extension itself loads it late or not at all.
+                # counted() reads it; another extension of that name has none
                 with contextlib.suppress(ImportError):
-                    importlib.import_module(extension.__name__ + ".accounting")
+                    importlib.import_module(extension.__name__ + ".process")
 
     def repo(self) -> Any:
         """The repository, opened anew and unfiltered."""
@@ -200,6 +202,71 @@ class Bench:
         # Versions of Mercurial differ in what follows the node in an entry.
         return Job(revs, lambda rev: index[rev][:8], rl, items)
 
+    # -- questions about history: benchmarks.walks -----------------------------------
+
+    def revset(self, spec: str) -> Job:
+        """All revisions of a revset, in its order, through the filtered view."""
+        repo = mercurial("hg").repository(self.ui.copy(), self.repo_path)
+        len(repo.changelog), repo.dirstate.p1()
+
+        def ask(text: bytes) -> bytes:
+            return b" ".join(b"%d" % rev for rev in repo.revs(text))
+
+        return Job([spec.encode()], ask, repo.unfiltered().changelog)
+
+    def page(self, query: str) -> Job:
+        """A page of hgweb, by its path and query; the repository opened anew."""
+        app = importlib.import_module("mercurial.hgweb").hgweb(self.repo_path, b"repo")
+        path, _, text = query.partition("?")
+
+        def get(_: None) -> bytes:
+            environ = {
+                "REQUEST_METHOD": "GET",
+                "SCRIPT_NAME": "",
+                "PATH_INFO": f"/{path}",
+                "QUERY_STRING": text,
+                "SERVER_NAME": "localhost",
+                "SERVER_PORT": "80",
+                "SERVER_PROTOCOL": "HTTP/1.1",
+                "wsgi.url_scheme": "http",
+                "wsgi.input": io.BytesIO(),
+                "wsgi.errors": sys.stderr,
+                "wsgi.multithread": False,
+                "wsgi.multiprocess": False,
+                "wsgi.run_once": False,
+                "wsgi.version": (1, 0),
+            }
+            said: list[str] = []
+
+            def start(status: str, headers: Any, exc: Any = None) -> Any:
+                said.append(status)
+                return lambda data: None
+
+            body = b"".join(app(environ, start))
+            return said[0].encode() + body
+
+        return Job([None], get, self.repo().changelog)
+
+    def introrevs(self) -> Job:
+        """Where 40 file revisions came into history, each asked from tip."""
+        repo = self.repo()
+        tip = repo[b"tip"]
+        names = self.sample(sorted(tip.manifest()), 40)
+        return Job(
+            names, lambda name: repr(tip[name].introrev()).encode(), repo.changelog
+        )
+
+    def ancestry(self, what: str) -> Job:
+        """One of the changelog's questions about two revisions, 2,000 times."""
+        rl = self.repo().changelog
+        rng = random.Random(self.seed)
+        pairs = [
+            (int(rng.random() * len(rl)), int(rng.random() * len(rl)))
+            for _ in range(2000)
+        ]
+        ask = getattr(rl, what)
+        return Job(pairs, lambda pair: ask(*pair), rl)
+
     def job(self, row: str) -> Job:
         """Make a row of `ROWS` ready on a fresh repository, with cold caches."""
         for name, module in list(sys.modules.items()):
@@ -207,8 +274,12 @@ class Bench:
                 # some outlive the repository; an older fastrevlog has a function
                 forget = getattr(module, "drop_all", None) or module.budget.clear
                 forget()
+        kind, _, rest = row.partition(" ")
+        if kind in ("revset", "page"):  # rows of benchmarks.walks name what they ask
+            made: Job = getattr(self, kind)(rest)
+            return made
         method, *args = ROWS[row][1:]
-        made: Job = getattr(self, method)(*args)
+        made = getattr(self, method)(*args)
         return made
 
     # -- doing them ------------------------------------------------------------------
@@ -297,7 +368,19 @@ ROWS: dict[str, tuple[str, ...]] = {
     "index-item": ("index[rev] of the changelog", "index", "item"),
     "index-len": ("len(index)", "index", "len"),
     "delta-chain": ("random delta chains of the manifest", "index", "chain"),
+    "introrev": ("filectx.introrev() of 40 files of tip", "introrevs"),
+    "isancestorrev": ("isancestorrev of 2,000 pairs", "ancestry", "isancestorrev"),
+    "common-heads": (
+        "_commonancestorsheads of 2,000 pairs",
+        "ancestry",
+        "_commonancestorsheads",
+    ),
 }
+
+
+def described(row: str) -> str:
+    """What a row is, in words."""
+    return ROWS[row][0] if row in ROWS else row
 
 
 def inner_class(rl: Any) -> tuple[str, bool]:

@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from benchmarks import command_rows, corpus, processes, results, setups, worker
+from benchmarks import command_rows, corpus, processes, results, setups, walks, worker
 
 ROOT = Path(__file__).resolve().parent.parent
 # one process makes the corpus, and needs it alone
 pytestmark = pytest.mark.xdist_group("benchmarks")
+NO_PLAN = {"changesets": 0, "annotate": "F", "longest": "F"}
 SMALL = ["changelog=30", "manifest=30", "filelog=30", "lookups=50", "index=100"]
 
 
@@ -101,6 +102,21 @@ def test_micro(hg: str, repo: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["::tip", "only(tip, Q)", "hgweb file", "introrev"],
+        pytest.param(list(walks.asked(NO_PLAN)), marks=pytest.mark.slow),
+    ],
+    ids=["some", "all"],
+)
+def test_walks(hg: str, repo: Path, rows: list[str]) -> None:
+    options = ("--rounds", "1", "--rows", ";".join(rows))
+    done, result = bench("walks", repo, rivals(hg), *options)
+    assert (done.returncode, result["problems"]) == (0, []), done.stdout
+    check_shape(result, rows, ["stock", "fast"])
+
+
 def test_micro_notices_that_nothing_was_served(hg: str, repo: Path) -> None:
     both = [f"stock={hg}", pretender(hg, repo.parent)]
     options = ("--rounds", "1", "--rows", "manifest-random,index-len")

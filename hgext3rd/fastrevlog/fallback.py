@@ -99,7 +99,7 @@ def _guarded(
 
 def _stock_inner(inner: Any, stock_class: Any) -> Any:
     """Mercurial's inner revlog over the index and files of ours, for reading."""
-    handle = inner.datafile.writing_handle
+    handle = inner.files.writing_handle
     if handle is not None:
         handle.flush()
     known = {
@@ -163,10 +163,10 @@ def bounded_stock_inner(inner: Any, stock_class: Any) -> Any:
     largest text of the revlog allows.
     """
     stock = _stock_inner(inner, stock_class)
-    if inner.inline and isinstance(inner.datafile.window[1], bytes):
+    if inner.inline and isinstance(inner.files.window[1], bytes):
         # as Mercurial has it: what was read with the index
         segments = stock._segmentfile
-        segments._cached_chunk_position, segments._cached_chunk = inner.datafile.window
+        segments._cached_chunk_position, segments._cached_chunk = inner.files.window
     cindex = inner.cindex
     sizes = [cindex[rev][2] for rev in range(len(cindex))]
     limit = compression.expansion_limit(max(sizes, default=0))
@@ -177,7 +177,7 @@ def bounded_stock_inner(inner: Any, stock_class: Any) -> Any:
             try:
                 return compression.decompress(chunk, limit)
             except compression.ExpandsTooFar as exc:
-                raise errors.expands_too_far(inner.restorer.name, exc.limit) from None
+                raise errors.expands_too_far(inner.files.name, exc.limit) from None
             except compression.BadChunk:
                 pass  # in Mercurial's words
         return plainly(chunk)

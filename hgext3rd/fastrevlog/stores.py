@@ -224,7 +224,7 @@ def _adopt(repo: Any, store: Store) -> None:
             if not store.enabled:
                 repo.invalidate(clearfilecache=True)
                 return
-            rl._inner.use_storage(of(rl.opener).files)
+            rl._inner.storage = of(rl.opener).files
 
 
 def _revlogs_in(holder: Any) -> list[Any]:

@@ -42,7 +42,7 @@ def attempts(
         rl = enginelab.ours(where)
         fault = Fault(number, lost)
         rl._inner.storage = FaultyStorage(where, fault)
-        rl._inner.datafile.storage = rl._inner.storage
+        rl._inner.files.storage = rl._inner.storage
         yield where, texts, rl, fault
         if not fault.happened:
             assert number > 3, "nothing went through the storage"
@@ -111,9 +111,9 @@ def test_a_read_that_goes_wrong_does_so_once(
         rl = enginelab.ours(where)
         fault = Fault(number, lost)
         # not what was read when it was opened
-        rl._inner.datafile.window = (0, b"")
+        rl._inner.files.window = (0, b"")
         rl._inner.storage = FaultyStorage(where, fault)
-        rl._inner.datafile.storage = rl._inner.storage
+        rl._inner.files.storage = rl._inner.storage
         wrong = 0
         for rev in [3, 0, 5, 4, 1, 2]:
             try:

@@ -60,7 +60,7 @@ def test_other_revisions_after_a_strip(
         restorer = rl._inner.restorer
         assert not restorer.text_cache
         assert not restorer.chunk_cache
-        assert not rl._inner.datafile.window[1]
+        assert not rl._inner.files.window[1]
         tr.abort()  # what Mercurial's transaction does at its end: truncate
         assert len(rl) == 15 + round_
         revs = [

@@ -288,7 +288,7 @@ def test_no_chunk_is_decompressed_in_vain(
     where, texts = long_chain
     inner = enginelab.ours(where)._inner
     half = len(texts) // 2
-    inner.datafile.window = (0, where.read(b"log.d")[: inner.end(half)])
+    inner.files.window = (0, where.read(b"log.d")[: inner.end(half)])
     calls: list[int] = []
     decompress = textsmod._decompress
 
@@ -317,6 +317,6 @@ def test_a_full_text_that_was_just_written_is_not_read_again(
     def unread(*args: Any) -> Any:
         raise AssertionError("read")
 
-    monkeypatch.setattr(type(inner.datafile), "fetch", unread)
-    inner.datafile.window = (0, b"")
+    monkeypatch.setattr(type(inner.files), "fetch", unread)
+    inner.files.window = (0, b"")
     assert inner.checked_text(0, inner.cindex[0]) == texts[0]

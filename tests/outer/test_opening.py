@@ -71,10 +71,10 @@ def plain(value: Any) -> Any:
         settled = {k: plain(v) for k, v in vars(value).items() if k != "cindex"}
         return type(value), settled
     if hasattr(value, "reading_handle"):
-        return value.name, value.window, value.storage.opener
+        names = (value.name, value.index_file, value.data_file, value.inline)
+        return (*names, value.window, value.storage.opener)
     if hasattr(value, "text_cache"):
-        options = (value.inline, value.name, value.options)
-        return (*options, value.text_cache, value.chunk_cache, value.datafile.name)
+        return value.options, value.text_cache, value.chunk_cache, plain(value.files)
     if hasattr(value, "opener") and hasattr(value, "direct"):
         return value.opener, value.direct
     return value

@@ -158,15 +158,14 @@ class Additions:
         self.index_size = index_size
         self.index_tail, self.data_tail = index_tail, data_tail
         inner.writer.handles = (index_tail, data_tail, None)
-        inner.datafile.writing_handle = data_tail or index_tail
+        inner.files.writing_handle = data_tail or index_tail
         self._to_index = index_tail.tail.extend
         self._to_data = (data_tail or index_tail).tail.extend
 
     def close(self) -> None:
         """Let go of the files and the inner revlog."""
         self.inner.writer.handles = None
-        self.inner.release_writer()
-        self.inner.datafile.writing_handle = None
+        self.inner.files.writing_handle = None
         self.index_tail.close()
         if self.data_tail is not None:
             self.data_tail.close()

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 NULL_REV = -1
+OFFSET_SHIFT = 16  # the flags are in the lower bits of what holds an offset
 
 
 class EntryAccess:

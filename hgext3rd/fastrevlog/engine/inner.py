@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What Mercurial's ``revlog`` delegates to, in one object per open revlog.
 
-The parts do the work: :mod:`.restore` reads, :mod:`.writing` writes,
-:mod:`.files` and :mod:`.vfs` know files, :mod:`.compression` knows chunks.
+The parts do the work: :mod:`.texts` reads, :mod:`.writer` writes,
+:mod:`.revlogfiles` and :mod:`.vfs` know files, :mod:`.compression` knows chunks.
 The generations of Mercurial expect slightly different names of this object; they
-are added in ``surface/``.
+are added in ``compat/``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from . import (
     hashing,
     index,
     options,
-    randomaccess,
+    revlogfiles,
     texts,
     vfs,
 )
@@ -66,30 +66,20 @@ class InnerRevlog(format.EntryAccess):
         share_texts: bool = False,
         diff: Callable[[bytes, bytes], bytes] | None = None,
     ) -> None:
-        self.storage = storage
         self.cindex = cindex
         # changelog and manifest live long; file logs come by the thousand
         make = index.IndexProxy if share_texts else index.IndexProxy.bound
         self.index = make(cindex)
-        self.index.share = storage.share
-        self._index_file = index_file
-        self.data_file = data_file
+        self.index.share = share = storage.share
         self.data_config = data_config
         self.delta_config = delta_config
         self.feature_config = feature_config
         self._share_texts = share_texts
         self._diff = diff
-        self.datafile = randomaccess.RandomAccessFile(
-            storage, index_file if inline else data_file, window
+        self.files = revlogfiles.RevlogFiles(
+            storage, cindex, index_file, data_file, inline, window
         )
-        self.restorer = texts.Restorer(
-            cindex,
-            self.datafile,
-            inline,
-            index_file if inline else data_file,
-            read_options,
-            storage.share,
-        )
+        self.restorer = texts.Restorer(cindex, self.files, read_options, share)
         self._writer: writingmod.Writer | None = None
         self._engine: Any = None
 
@@ -101,51 +91,47 @@ class InnerRevlog(format.EntryAccess):
     @property
     def opener(self) -> Any:
         """Mercurial's opener of the store; may be replaced (``repocache``)."""
-        return self.storage.opener
+        return self.files.storage.opener
 
     @opener.setter
     def opener(self, opener: Any) -> None:
-        self.use_storage(self.storage.through(opener))
+        self.storage = self.files.storage.through(opener)
 
-    def use_storage(self, storage: vfs.StoreVFS) -> None:
-        """From now on read and write through ``storage``, within its share."""
-        self.storage = storage
-        self.datafile.storage = storage
+    @property
+    def storage(self) -> vfs.StoreVFS:
+        """What is read and written through; caches are kept within its share."""
+        return self.files.storage
+
+    @storage.setter
+    def storage(self, storage: vfs.StoreVFS) -> None:
+        self.files.storage = storage
         self.restorer.share = storage.share
         self.index.share = storage.share
 
     @property
     def index_file(self) -> bytes:
         """The index file in use; Mercurial sets it when a split ends."""
-        return self._index_file
+        return self.files.index_file
 
     @index_file.setter
     def index_file(self, name: bytes) -> None:
-        self._index_file = name
-        if self.restorer.inline:
-            self.datafile.name = name
+        self.files.use_index_file(name)
+
+    @property
+    def data_file(self) -> bytes:
+        """The file of the data, where the revlog is not inline."""
+        return self.files.data_file
 
     @property
     def inline(self) -> bool:
         """Do index and data share one file?"""
-        return self.restorer.inline
+        return self.files.inline
 
     @inline.setter
     def inline(self, inline: bool) -> None:
         # Mercurial takes a split back when the transaction is aborted
-        if inline != self.restorer.inline:
-            self._use_data_file(inline)
-
-    def _use_data_file(self, inline: bool) -> None:
-        name = self.index_file if inline else self.data_file
-        self.datafile = randomaccess.RandomAccessFile(self.storage, name, None)
-        self.restorer.datafile = self.datafile
-        self.restorer.name = name
-        self.restorer.inline = inline
-
-    def become_split(self) -> None:
-        """From now on the data are in a file of their own."""
-        self._use_data_file(False)
+        if inline != self.files.inline:
+            self.files.use_inline(inline)
 
     # reading
 
@@ -158,8 +144,7 @@ class InnerRevlog(format.EntryAccess):
         node = entry[7]
         base = entry[3]
         restorer = self.restorer
-        storage = self.storage
-        share = storage.share
+        share = restorer.share
         held = restorer.text_cache.get(rev)
         if held is not None and held[0] == node:
             text = held[1]
@@ -193,9 +178,9 @@ class InnerRevlog(format.EntryAccess):
             p2 = NULL_NODE if entry[6] == NULL_REV else cindex[entry[6]][7]
         except IndexError:
             why = b'a parent is out of range'
-            raise errors.bad_index(restorer.name, rev, why) from None
+            raise errors.bad_index(self.files.name, rev, why) from None
         size = len(text)
-        policy = storage.hash_policy
+        policy = self.files.storage.hash_policy
         # hashing.node_matches(), spelled out for the small texts of a changelog
         small = size < _SMALL and not policy.collision_detection
         parents = p1 + p2 if p1 < p2 else p2 + p1
@@ -237,19 +222,19 @@ class InnerRevlog(format.EntryAccess):
         texts = self.restorer.text_cache
         held = texts.get(rev)
         if held is None or held[0] != node or not held[2]:
-            share = self.storage.share
+            share = self.restorer.share
             share.put(texts, rev, (node, text, checked), len(text))
 
     def drop_text(self, rev: int) -> None:
         """Forget the text of ``rev``."""
         held = self.restorer.text_cache.pop(rev, None)
         if held is not None:
-            self.storage.share.by_node.pop((held[0], rev), None)
+            self.restorer.share.by_node.pop((held[0], rev), None)
 
     def forget(self) -> None:
         """Forget all that was read."""
         self.restorer.clear()
-        self.datafile.clear_cache()
+        self.files.clear_cache()
 
     def clear_cache(self) -> None:
         """As :meth:`forget`; not while writes are hidden."""
@@ -261,13 +246,7 @@ class InnerRevlog(format.EntryAccess):
 
         In an inline revlog this includes the index entries in between.
         """
-        start = self.start(startrev)
-        end = self.end(endrev)
-        if self.inline:
-            entry_size = self.index.entry_size
-            start += (startrev + 1) * entry_size
-            end += (endrev + 1) * entry_size
-        return start, self.datafile.read(start, end - start)
+        return self.files.segment(startrev, endrev)
 
     def _chunk(self, rev: int) -> Any:
         """The decompressed chunk of ``rev``."""
@@ -309,26 +288,22 @@ class InnerRevlog(format.EntryAccess):
         if not len(self.cindex):
             return nullcontext()
         writer = self._writer
-        if self.inline and writer is not None and writer.delayed is not None:
+        if self.files.inline and writer is not None and writer.delayed is not None:
             raise writingmod.inline_delay()
-        return self.datafile.reading()
+        return self.files.reading()
 
     @property
     def is_open(self) -> bool:
         """Is a handle held?"""
-        return self.datafile.is_open
+        return self.files.is_open
 
     # writing
 
     @property
     def writer(self) -> writingmod.Writer:
         if self._writer is None:
-            self._writer = writingmod.Writer(self)
+            self._writer = writingmod.Writer(self.files, self.data_config)
         return self._writer
-
-    def release_writer(self) -> None:
-        """Its work is done; the next one may be another."""
-        self._writer = None
 
     @property
     def _compressor(self) -> Any:
@@ -390,7 +365,7 @@ class InnerRevlog(format.EntryAccess):
         data_end: int | None,
         sidedata_end: int | None,
     ) -> tuple[int, int | None, int | None]:
-        """Append one revision; see :meth:`.writing.Writer.write_entry`."""
+        """Append one revision; see :meth:`.writer.Writer.write_entry`."""
         return self.writer.write_entry(transaction, entry, data, offset)
 
     def split_inline(
@@ -400,7 +375,7 @@ class InnerRevlog(format.EntryAccess):
         return self.writer.split_inline(header, new_index_file_path)
 
     def delay(self) -> bytes | None:
-        """From now on hide what is added; see :mod:`.writing`."""
+        """From now on hide what is added; see :mod:`.writer`."""
         return self.writer.delay()
 
     def write_pending(self) -> tuple[bytes | None, bool]:

@@ -19,7 +19,7 @@ from typing import Any
 
 from mercurial import mdiff, policy
 
-from . import caches, compression, errors, segments
+from . import caches, compression, errors, revlogfiles, segments
 
 _ENTRY_SIZE = 64  # bytes of an index entry, interleaved with data when inline
 _BACKWARD = 63  # revs; a step back of at most this is a walk backwards
@@ -41,16 +41,14 @@ _PATCH_ERRORS: tuple[type[Exception], ...] = (
 class Restorer:
     """Texts and chunks of one revlog, and the caches of both.
 
-    ``name`` is for messages, ``share`` is charged for what the caches hold.
+    ``share`` is charged for what the caches hold.
     ``text_cache`` maps a rev to ``(node, text, checked)``, ``chunk_cache`` a rev to
     the decompressed chunk.
     """
 
     __slots__ = (
         'cindex',
-        'datafile',
-        'inline',
-        'name',
+        'files',
         'options',
         'share',
         'text_cache',
@@ -61,16 +59,12 @@ class Restorer:
     def __init__(
         self,
         cindex: Any,
-        datafile: Any,
-        inline: bool,
-        name: bytes,
+        files: revlogfiles.RevlogFiles,
         options: Any,
         share: caches.Share,
     ) -> None:
         self.cindex = cindex
-        self.datafile = datafile
-        self.inline = inline
-        self.name = name
+        self.files = files
         self.options = options
         self.share = share
         self.text_cache: dict[int, tuple[bytes, bytes, bool]] = {}
@@ -96,13 +90,13 @@ class Restorer:
         try:
             return self.cindex.deltachain(rev, None)[0]
         except (ValueError, IndexError, SystemError) as exc:
-            raise errors.bad_index(self.name, rev, str(exc).encode()) from None
+            raise errors.bad_index(self.files.name, rev, str(exc).encode()) from None
 
     def full_text(self, rev: int, entry: tuple[Any, ...]) -> bytes:
         """The text of a ``rev`` that is stored whole, unchecked.
 
         The common case of a changelog, done without plan or chain.  ``entry`` is
-        the index entry.  Raises as :meth:`restore` does.
+        the index entry.  Raises as :meth:`raw_text` does.
         """
         length = entry[1]
         if not length:
@@ -113,11 +107,12 @@ class Restorer:
             if held is not None:
                 return held
         offset = entry[0] >> 16
-        if self.inline:
+        files = self.files
+        if files.inline:
             offset += _ENTRY_SIZE * (rev + 1)
-        start, data = self.datafile.window
+        start, data = files.window
         if offset < start or offset + length > start + len(data):
-            start, data = self.datafile.fetch(offset, offset + length)
+            start, data = files.fetch(offset, offset + length)
         offset -= start
         chunk = data[offset : offset + length]
         zstd, failures = _bulk()
@@ -175,7 +170,7 @@ class Restorer:
                 return self.apply_keeping_intermediates(base, rest, bins, steps)
             return mdiff.patches(base, bins)
         except _PATCH_ERRORS as exc:
-            raise errors.bad_delta(self.name, rev, str(exc).encode()) from None
+            raise errors.bad_delta(self.files.name, rev, str(exc).encode()) from None
 
     def _affordable_steps(self, rev: int) -> int:
         size = max(self.cindex[rev][2], 1024)
@@ -234,13 +229,14 @@ class Restorer:
 
         They do for inline revlogs, which were read whole with their index.
         """
-        start, data = self.datafile.window
+        files = self.files
+        start, data = files.window
         end = len(data)
         if not end or data.__class__ is not bytes:
             return None
         cindex = self.cindex
-        start -= _ENTRY_SIZE if self.inline else 0
-        step = _ENTRY_SIZE if self.inline else 0
+        step = _ENTRY_SIZE if files.inline else 0
+        start -= step
         last = cindex[revs[-1]]
         if (last[0] >> 16) + step * revs[-1] - start + last[1] > end:
             # found out before the others are decompressed in vain
@@ -275,7 +271,7 @@ class Restorer:
     def _read_planned(self, revs: list[int], target: int | None) -> list[Any]:
         """The chunks of ``revs``, from few reads of the data file."""
         cindex = self.cindex
-        shift = _ENTRY_SIZE if self.inline else 0
+        shift = _ENTRY_SIZE if self.files.inline else 0
         wanted = []
         largest = 0
         position = -1
@@ -310,7 +306,7 @@ class Restorer:
                 plan = segments.slices(cindex, self.options, wanted, target)
         limit = compression.expansion_limit(largest)
         result: list[Any] = []
-        with self.datafile.reading():
+        with self.files.reading():
             for group in plan:
                 self._decompress_group(group, limit, result)
         if empty:
@@ -324,7 +320,7 @@ class Restorer:
         """Read the chunks of ``group`` at once, append their contents."""
         first = group[0][1]
         end = group[-1][1] + group[-1][2]
-        start, data = self.datafile.fetch(first, end)
+        start, data = self.files.fetch(first, end)
         if data.__class__ is not bytes:
             # a mapped index: do not let small pieces hold on to it
             data = bytes(data[first - start : end - start])
@@ -345,5 +341,5 @@ class Restorer:
 
     def _bad_chunk(self, rev: int, exc: Exception) -> Exception:
         if isinstance(exc, compression.ExpandsTooFar):
-            return errors.expands_too_far(self.name, exc.limit)
-        return errors.bad_chunk(self.name, rev, compression.BadChunk.of(exc).why)
+            return errors.expands_too_far(self.files.name, exc.limit)
+        return errors.bad_chunk(self.files.name, rev, compression.BadChunk.of(exc).why)

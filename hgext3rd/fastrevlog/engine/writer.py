@@ -22,7 +22,7 @@ from typing import Any
 from mercurial import util
 from mercurial.i18n import _
 
-from . import counters, errors, randomaccess
+from . import counters, errors, randomaccess, revlogfiles
 
 _counters = counters.counters
 
@@ -33,16 +33,17 @@ def inline_delay() -> Exception:
 
 
 class Writer:
-    """Writes for one inner revlog, whose file names and flags it may change.
+    """Appends to the ``files`` of one revlog, whose names it may change.
 
     ``handles`` is ``(index, data, sidedata)`` within a write context, else
     None; ``data`` is None for an inline revlog, ``sidedata`` always is.
     """
 
-    __slots__ = ('inner', 'handles', 'delayed', 'original_index_file')
+    __slots__ = ('files', 'data_config', 'handles', 'delayed', 'original_index_file')
 
-    def __init__(self, inner: Any) -> None:
-        self.inner = inner
+    def __init__(self, files: revlogfiles.RevlogFiles, data_config: Any) -> None:
+        self.files = files
+        self.data_config = data_config  # Mercurial's, which may change
         self.handles: tuple[Any, Any, Any] | None = None
         self.delayed: randomaccess.DelayedBuffer | None = None
         # the true index file while writes are diverted
@@ -61,23 +62,18 @@ class Writer:
         if self.handles is not None:
             yield
             return
-        with self.inner.storage.share.while_writing(transaction):
+        with self.files.storage.share.while_writing(transaction):
             yield from self._writing(transaction, data_end)
 
     def _writing(self, transaction: Any, data_end: int | None) -> Iterator[None]:
-        inner = self.inner
+        files = self.files
         index = data = None
         try:
-            revs = len(inner.cindex)
-            data_size = inner.end(revs - 1) if revs else 0
-            if not inner.inline:
-                data = randomaccess.AppendHandle(self._open(inner.data_file), data_end)
-                transaction.add(inner.data_file, data_size)
+            if not files.inline:
+                data = randomaccess.AppendHandle(self._open(files.data_file), data_end)
+                transaction.add(files.data_file, files.data_size())
             index = self._open_index(data)
-            index_size = revs * inner.index.entry_size
-            if inner.inline:
-                index_size += data_size
-            transaction.add(inner.index_file, index_size)
+            transaction.add(files.index_file, files.index_size())
             self._expose(index, data)
             yield
         finally:
@@ -85,7 +81,7 @@ class Writer:
             if self.handles is not None:
                 index, data, _sidedata = self.handles
             self.handles = None
-            inner.datafile.writing_handle = None
+            files.writing_handle = None
             try:
                 if data is not None:
                     data.close()
@@ -97,31 +93,26 @@ class Writer:
             finally:
                 if index is not None:
                     index.close()
-                if not self.is_delaying:
-                    # a writer refers to its revlog: thousands of both would
-                    # wait for the garbage collector
-                    inner.release_writer()
 
     def _expose(self, index: Any, data: Any) -> None:
         self.handles = (index, data, None)
-        self.inner.datafile.writing_handle = index if data is None else data
+        self.files.writing_handle = index if data is None else data
 
     def _open(self, name: bytes, checkambig: bool = False) -> Any:
-        storage = self.inner.storage
+        storage = self.files.storage
         try:
             return storage.open(name, b'r+', checkambig)
         except FileNotFoundError:
             return storage.open(name, b'w+', checkambig)
 
     def _open_index(self, data: randomaccess.AppendHandle | None) -> Any:
-        inner = self.inner
+        files = self.files
         if self.delayed is None:
-            checkambig = inner.data_config.check_ambig
-            fp = self._open(inner.index_file, checkambig)
+            fp = self._open(files.index_file, self.data_config.check_ambig)
             return randomaccess.AppendHandle(fp, after=data)
         # nothing is written to the file, so its time stamp needs no care
-        fp = self._open(inner.index_file)
-        handle = randomaccess.DelayedHandle(fp, inner.storage.size(fp), self.delayed)
+        fp = self._open(files.index_file)
+        handle = randomaccess.DelayedHandle(fp, files.storage.size(fp), self.delayed)
         handle.seek(0, os.SEEK_END)
         return handle
 
@@ -143,20 +134,20 @@ class Writer:
             raise errors.ProgrammingError(
                 b'a revision can only be added within a write context'
             )
-        inner = self.inner
+        files = self.files
         index_handle, data_handle, _sidedata = self.handles
-        before = len(inner.cindex) - 1
+        before = len(files.cindex) - 1
         header, body = data
         _counters.entries += 1
-        inner.storage.share.appended += 1
+        files.storage.share.appended += 1
         if data_handle is None:
             if self.delayed is not None:
                 raise inline_delay()
-            offset += before * inner.index.entry_size
+            offset += before * files.cindex.entry_size
             transaction.add(self.canonical_index_file, offset)
             index_handle.write(b''.join((entry, header, body)))
             return index_handle.tell(), None, None
-        transaction.add(inner.data_file, offset)
+        transaction.add(files.data_file, offset)
         transaction.add(self.canonical_index_file, before * len(entry))
         if header:
             data_handle.write(header)
@@ -169,7 +160,7 @@ class Writer:
         """The index file that counts, also while writes are diverted."""
         if self.original_index_file is not None:
             return self.original_index_file
-        return self.inner.index_file
+        return self.files.index_file
 
     def split_inline(self, header: int, new_index_file: bytes | None) -> bytes:
         """Move the chunks of an inline revlog to a data file of their own.
@@ -178,30 +169,31 @@ class Writer:
         ``new_index_file``, if given, until the transaction puts it in place.
         Returns the name of the index file now in use.
         """
-        inner = self.inner
+        files = self.files
+        cindex = files.cindex
         reopen = self.handles is not None
         if self.handles is not None:
             self.handles[0].close()
             self.handles = None
-            inner.datafile.writing_handle = None
-        revs = len(inner.cindex)
-        new_data = inner.storage.open(inner.data_file, b'w+')
+            files.writing_handle = None
+        revs = len(cindex)
+        new_data = files.storage.open(files.data_file, b'w+')
         try:
             new_data.truncate(0)
             if revs:
-                with inner.datafile.reading():
+                with files.reading():
                     for rev in range(revs):
-                        new_data.write(inner.get_segment_for_revs(rev, rev)[1])
+                        new_data.write(files.segment(rev, rev)[1])
             new_data.flush()
             if new_index_file is not None:
-                inner.index_file = new_index_file
-            checkambig = inner.data_config.check_ambig
-            with inner.storage.open(inner.index_file, b'w', checkambig) as fp:
-                entries = [inner.index.entry_binary(rev) for rev in range(revs)]
+                files.use_index_file(new_index_file)
+            checkambig = self.data_config.check_ambig
+            with files.storage.open(files.index_file, b'w', checkambig) as fp:
+                entries = [cindex.entry_binary(rev) for rev in range(revs)]
                 if entries:
-                    entries[0] = inner.index.pack_header(header) + entries[0]
+                    entries[0] = cindex.pack_header(header) + entries[0]
                 fp.write(b''.join(entries))
-            inner.become_split()
+            files.use_inline(False)
             if reopen:
                 data = randomaccess.AppendHandle(new_data)
                 self._expose(self._open_index(data), data)
@@ -209,19 +201,19 @@ class Writer:
         finally:
             if new_data is not None:
                 new_data.close()
-        return inner.index_file
+        return files.index_file
 
     def _pending_index_file(self) -> bytes:
-        name = self.inner.index_file
+        name = self.files.index_file
         # hooks look for the side file of the true name, also during a split
         if name.endswith(b'.s'):
             name = name[:-2]
         return name + b'.a'
 
     def _check_may_hide(self) -> None:
-        if self.inner.is_open:
+        if self.files.is_open:
             raise errors.ProgrammingError(b'the revlog is open')
-        if self.inner.inline:
+        if self.files.inline:
             raise inline_delay()
 
     def delay(self) -> bytes | None:
@@ -233,23 +225,23 @@ class Writer:
         self._check_may_hide()
         if self.is_delaying:
             return None
-        if len(self.inner.cindex):
+        if len(self.files.cindex):
             self.delayed = randomaccess.DelayedBuffer()
             return None
         return self._divert()
 
     def _divert(self) -> bytes:
-        inner = self.inner
+        files = self.files
         pending = self._pending_index_file()
-        if inner.storage.exists(pending):
-            inner.storage.unlink(pending)
-        self.original_index_file = inner.index_file
-        inner.index_file = pending
+        if files.storage.exists(pending):
+            files.storage.unlink(pending)
+        self.original_index_file = files.index_file
+        files.use_index_file(pending)
         return pending
 
     def _flush_delayed(self, name: bytes) -> None:
         if self.delayed is not None and self.delayed.size:
-            with self.inner.storage.open(name, b'r+') as fp:
+            with self.files.storage.open(name, b'r+') as fp:
                 fp.seek(0, os.SEEK_END)
                 fp.write(self.delayed.content())
         self.delayed = None
@@ -262,8 +254,8 @@ class Writer:
         self._check_may_hide()
         if self.original_index_file is not None:
             return None, True
-        storage = self.inner.storage
-        true_file = self.inner.index_file
+        storage = self.files.storage
+        true_file = self.files.index_file
         any_pending = self.delayed is not None and self.delayed.size > 0
         pending = self._divert()
         util.copyfile(storage.path(true_file), storage.path(pending))
@@ -276,14 +268,14 @@ class Writer:
         Raises ``ProgrammingError`` when nothing was hidden.
         """
         self._check_may_hide()
-        inner = self.inner
+        files = self.files
         if self.delayed is not None:
-            self._flush_delayed(inner.index_file)
+            self._flush_delayed(files.index_file)
         elif self.original_index_file is not None:
             true_file = self.original_index_file
-            if inner.storage.exists(inner.index_file):
-                inner.storage.rename(inner.index_file, true_file, checkambig=True)
-            inner.index_file = true_file
+            if files.storage.exists(files.index_file):
+                files.storage.rename(files.index_file, true_file, checkambig=True)
+            files.use_index_file(true_file)
             self.original_index_file = None
         else:
             raise errors.ProgrammingError(

@@ -86,12 +86,16 @@ def neutral_flags() -> int:
 def source_of(rl: Any) -> deltagroup.Source | None:
     """The open revlog ``rl``, if its inner half is ours and nobody writes it."""
     inner = rl._inner
-    if not isinstance(inner, innermod.InnerRevlog) or inner._writer is not None:
+    if (
+        not isinstance(inner, innermod.InnerRevlog)
+        or inner.is_writing
+        or inner.is_delaying
+    ):
         return None
     return deltagroup.Source(
         inner.cindex,
         len(inner.cindex),
-        inner.datafile.fetch,
+        inner.files.fetch,
         deltagroup.ENTRY_SIZE if inner.inline else 0,
         bool(rl.delta_config.general_delta),
         bool(rl.feature_config.canonical_parent_order),

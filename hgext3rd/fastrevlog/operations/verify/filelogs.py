@@ -126,7 +126,7 @@ def _texts(inner: Any, count: int) -> Iterator[tuple[Any, bytes]]:
     are held, as bases.  Raises whatever comes of a damaged revlog.
     """
     cindex = inner.cindex
-    fetch = inner.datafile.fetch
+    fetch = inner.files.fetch
     shift = _ENTRY_SIZE if inner.inline else 0
     general_delta = inner.delta_config.general_delta
     held: dict[int, bytes] = {}

@@ -317,18 +317,35 @@ def test_threads_with_revlogs_of_their_own(split: Any) -> None:
 # what is left over
 
 
-def test_a_file_log_is_gone_when_nobody_has_it(split: Any) -> None:
+@pytest.mark.parametrize("written", [False, True], ids=["read", "written"])
+def test_a_file_log_is_gone_when_nobody_has_it(split: Any, written: bool) -> None:
     """Thousands are made: they must not wait for the garbage collector."""
     gc.collect()
     gc.disable()
     try:
         rl = enginelab.ours(split, share_texts=True)
         checked(rl, 20)
+        if written:
+            with rl._writing(Transaction(split)):
+                assert rl._inner.is_writing
         gone = weakref.ref(rl._inner)
         del rl
         assert gone() is None
     finally:
         gc.enable()
+
+
+def test_reading_and_writing_do_not_know_each_other(split: Any) -> None:
+    """Neither of the two, nor what they share, leads back to the inner revlog."""
+    inner = enginelab.ours(split)._inner
+    for part in (inner.files, inner.writer, inner.restorer):
+        held = [
+            getattr(part, name, None)
+            for cls in type(part).__mro__
+            for name in getattr(cls, "__slots__", ())
+        ]
+        assert inner not in held
+    assert inner.writer.files is inner.restorer.files is inner.files
 
 
 def test_no_descriptor_is_left_open(split: Any) -> None:

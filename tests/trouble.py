@@ -31,7 +31,8 @@ def uisetup(ui: Any) -> None:
 
     def broken(*args: Any, **kwargs: Any) -> Any:
         this = args[0] if args else None
-        name = getattr(this, 'name', None) or getattr(this, 'data_file', b'')
+        files = getattr(this, 'files', this)
+        name = getattr(files, 'name', b'')
         if not words or words[0].encode() in name:
             text = 'oh\nno'
             raise kind(text.encode() if exception == 'RevlogError' else text)

@@ -160,14 +160,18 @@ def descending(
 
 def missing(
     columns: columnsmod.Columns,
-    known: Iterable[int],
-    wanted: Iterable[int],
+    known: Collection[int],
+    wanted: Collection[int],
     refused: Collection[int] = (),
 ) -> list[int] | None:
     """Ancestors of ``wanted`` that are not ancestors of ``known``, ascending.
 
     None if one of ``refused`` was met on the way.
     """
+    if not known:
+        # all ancestors, which the C index finds in a tenth of the time
+        every = columns.ancestors(list(wanted))
+        return every if not refused or set(refused).isdisjoint(every) else None
     walk = Walk(columns, wanted, known)
     parts = []
     while walk.wants_more():

@@ -16,8 +16,7 @@ from mercurial import store
 from mercurial import vfs as vfsmod
 
 from . import unchanged
-
-REVLOGV1 = 1
+from .engine import format
 
 
 def refusal(opener: Any) -> str | None:
@@ -63,7 +62,7 @@ def _refusal_by_type(layer: Any) -> str | None:
 
 def revlog_refusal(rl: Any) -> str | None:
     """Why the loaded revlog ``rl`` cannot be served, or None."""
-    if rl._format_version != REVLOGV1:
+    if rl._format_version != format.VERSION_1:
         return 'format: revlog %s' % {0: 'v0'}.get(
             rl._format_version, 'version %#x' % rl._format_version
         )

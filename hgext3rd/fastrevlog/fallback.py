@@ -26,7 +26,7 @@ from mercurial import error
 from mercurial.revlogutils import randomaccessfile
 
 from . import process, stores
-from .engine import compression, errors
+from .engine import compression, errors, format
 
 # what reading may raise without anything being wrong with fastrevlog
 STORAGE_ERRORS = (error.Error, error.ProgrammingError, OSError, MemoryError)
@@ -173,7 +173,7 @@ def bounded_stock_inner(inner: Any, stock_class: Any) -> Any:
     plainly = stock.decompress
 
     def decompress(chunk: Any) -> Any:
-        if bytes(chunk[:1]) in (b'x', b'('):
+        if chunk and chunk[0] in (format.ZLIB, format.ZSTD):
             try:
                 return compression.decompress(chunk, limit)
             except compression.ExpandsTooFar as exc:

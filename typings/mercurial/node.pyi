@@ -4,4 +4,9 @@ def bin(s: bytes) -> bytes: ...
 def hex(data: bytes) -> bytes: ...
 
 nullid: bytes
+nullrev: int
 wdirrev: int
+
+class sha1nodeconstants:
+    nodelen: int
+    nullid: bytes

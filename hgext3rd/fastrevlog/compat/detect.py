@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from ..engine import format
+
 _WRITE_ENTRY = (
     'self transaction entry data link offset sidedata sidedata_offset '
     'index_end data_end sidedata_end'
@@ -92,5 +94,4 @@ def detect(revlog: Any) -> HgApi | str:
             continue
         if not hasattr(inner, attribute):
             return 'unknown Mercurial: _InnerRevlog.%s' % attribute
-    neutral = getattr(revlog, 'REVIDX_NEUTRAL_FLAGS', 0)
-    return HgApi(name, inner, 0xFFFF & ~neutral)
+    return HgApi(name, inner, format.ALTERING_FLAGS)

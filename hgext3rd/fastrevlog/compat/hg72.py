@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
-from ..engine import inner
+from ..engine import format, inner
 
 
 class InnerRevlog(inner.InnerRevlog):
@@ -10,7 +10,7 @@ class InnerRevlog(inner.InnerRevlog):
 
     def raw_text(self, rev: int) -> tuple[int, bytes, bool]:
         """``(rev, raw text, was it checked against its node)``."""
-        if rev == inner.NULL_REV:
+        if rev == format.NULL_REV:
             return rev, b'', True
         text, checked = self.unchecked_text(rev)
         if not checked:

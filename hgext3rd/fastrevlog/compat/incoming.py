@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,10 +11,9 @@ from mercurial import localrepo, revlogutils
 from mercurial import vfs as vfsmod
 from mercurial.revlogutils import constants
 
+from ..engine import format
 from .detect import arguments_of
 
-# offset and flags, stored, size, base, link, p1, p2, node
-ENTRY = struct.Struct('>Qiiiiii20s12x')
 _TRY = constants.DELTA_BASE_REUSE_TRY
 _OF_VERSION_4 = (
     'compression',
@@ -70,10 +68,12 @@ def entries(inline: bytes, first: int) -> Iterator[tuple[int, int, tuple[Any, ..
     """
     at = 0
     while at < len(inline):
-        where, stored, size, base, link, p1, p2, node = ENTRY.unpack_from(inline, at)
+        where, stored, size, base, link, p1, p2, node = format.ENTRY.unpack_from(
+            inline, at
+        )
         if not first and not at:
             where &= 0xFFFFFFFF  # the header of the index stands there
-        entry = where, stored, size, base, link, p1, p2, node, 0, 0, 2, 2, -1
-        end = at + ENTRY.size + stored
+        entry = where, stored, size, base, link, p1, p2, node, *format.SUFFIX
+        end = at + format.ENTRY_SIZE + stored
         yield at, end, entry
         at = end

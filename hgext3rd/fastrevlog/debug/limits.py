@@ -21,7 +21,7 @@ from typing import Any, Callable, NamedTuple
 
 from mercurial import mdiff
 
-from ..engine import compression
+from ..engine import compression, format
 
 _KEPT = 64 << 20  # bytes of texts; as much as the caches have by default
 
@@ -61,7 +61,11 @@ def _decompressors() -> dict[bytes, Callable[[bytes], bytes]]:
             return zstd.ZstdDecompressor().decompressobj().decompress(chunk)
         return one_shot(chunk)
 
-    return {b'\x28': any_frame, b'x': zlib.decompress, b'u': _without_mark}
+    return {
+        bytes([format.ZSTD]): any_frame,
+        bytes([format.ZLIB]): zlib.decompress,
+        format.STORED_MARK: _without_mark,
+    }
 
 
 def plan(rl: Any, revs: Iterable[int]) -> list[Step]:

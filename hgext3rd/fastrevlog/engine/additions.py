@@ -15,7 +15,6 @@ Sources: ``filelog.addgroup``, ``rewrite.filter_delta_issue6528``,
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -23,16 +22,15 @@ from mercurial import mdiff, policy
 from mercurial.utils import storageutil
 
 from . import deltas as deltasmod
+from . import format
 
 # node, p1, p2, base of the delta, changeset (20 bytes each), flags, delta
 Incoming = tuple[bytes, bytes, bytes, bytes, bytes, int, bytes]
 
-_HUNK = struct.Struct('>lll')
-_META = b'\x01\n'
+_HUNK = format.HUNK
+_META = format.META_MARK
 _CENSORED = b'\x01\ncensored:'
-_FLAGS = 0xFFFF
-_INLINE_COMPRESSION = 2  # the chunk says itself how it is compressed
-_UNKNOWN_RANK = -1
+_FLAGS = format.FLAGS_MASK
 _KEPT = 8 << 20  # bytes of uncompressed deltas of one group that are remembered
 PATCH_ERRORS = (
     policy.importmod('mpatch').mpatchError,
@@ -274,9 +272,9 @@ class Additions:
         compressed = self._compress(data)
         if compressed:
             return b'', compressed
-        if data[0] == 0:
+        if data[0] == format.PLAIN:
             return b'', data
-        return b'u', data
+        return format.STORED_MARK, data
 
     def _append(
         self,
@@ -292,7 +290,7 @@ class Additions:
         cindex = self.cindex
         cindex.append(
             (
-                offset << 16,
+                offset << format.OFFSET_SHIFT,
                 stored,
                 size,
                 base,
@@ -300,11 +298,7 @@ class Additions:
                 p1,
                 p2,
                 node,
-                0,
-                0,
-                _INLINE_COMPRESSION,
-                _INLINE_COMPRESSION,
-                _UNKNOWN_RANK,
+                *format.SUFFIX,
             )
         )
         packed = cindex.entry_binary(rev)

@@ -20,11 +20,14 @@ import sys
 from array import array
 from typing import Any
 
-NULL_REV = -1
-ENTRY_SIZE = 64  # bytes, of format version 1
+from . import format
+
+NULL_REV = format.NULL_REV
+_ENTRY_SIZE = format.ENTRY_SIZE
 _WORD = 4  # bytes
-_WORDS = ENTRY_SIZE // _WORD
-_P1, _P2 = 6, 7  # words of an entry
+_WORDS = _ENTRY_SIZE // _WORD
+_P1 = format.PARENTS_OFFSET // _WORD  # the word of an entry
+_P2 = _P1 + 1
 _NULL_BYTES = b'\xff' * _WORD
 BYTES_PER_REV = 2 * _WORD
 
@@ -107,11 +110,11 @@ class Columns:
         """The bytes of the entries of ``range(start, stop)``, from 0 or 4 on."""
         source = self._source
         if stop <= source.count:
-            return source.data[start * ENTRY_SIZE : stop * ENTRY_SIZE]
+            return source.data[start * _ENTRY_SIZE : stop * _ENTRY_SIZE]
         revs = range(start, stop)
         entries = b''.join(map(self._cindex.entry_binary, revs))
         # the first entry comes without what the header of the file covers
-        return bytes(len(revs) * ENTRY_SIZE - len(entries)) + entries
+        return bytes(len(revs) * _ENTRY_SIZE - len(entries)) + entries
 
     def fill_all(self) -> None:
         """Make all blocks known."""

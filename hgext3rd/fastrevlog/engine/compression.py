@@ -21,14 +21,14 @@ from typing import Any, Callable
 from mercurial import error, util
 from mercurial.i18n import _
 
-from . import errors
+from . import errors, format
 
-ZLIB = 0x78
-ZSTD = 0x28
-STORED = 0x75
-PLAIN = 0x00
+ZLIB = format.ZLIB
+ZSTD = format.ZSTD
+STORED = format.STORED
+PLAIN = format.PLAIN
 
-UNLIMITED = 0x7FFFFFFF  # bytes; the largest revision a v1 index can hold
+UNLIMITED = format.LARGEST_TEXT
 _zlib_decompress = zlib.decompress
 # deflate cannot expand beyond this factor, so short chunks need no bounded call
 _ZLIB_MAX_RATIO = 1032
@@ -256,6 +256,6 @@ def compress(compressor: Any, data: bytes) -> tuple[bytes, bytes]:
     compressed = compressor.compress(data)
     if compressed:
         return b'', compressed
-    if data[0:1] == b'\0':
+    if data[0] == PLAIN:
         return b'', data
-    return b'u', data
+    return format.STORED_MARK, data

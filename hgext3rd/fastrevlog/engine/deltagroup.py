@@ -16,38 +16,32 @@ node first.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from mercurial import ancestor
 
-from . import compression, errors, hashing
+from . import compression, errors, format, hashing
 
 # how delta bases are chosen (mercurial/interfaces/repository.py, CG_DELTAMODE_*)
 STORED, PREVIOUS, FULL, PARENT = 'stored', 'previous', 'full', 'parent'
 
-ENTRY_SIZE = 64  # bytes
-INLINE = 1 << 16
-GENERAL_DELTA = 1 << 17
-KNOWN_HEADER = 1 | INLINE | GENERAL_DELTA
+KNOWN_HEADER = format.VERSION_1 | format.INLINE | format.GENERAL_DELTA
 PIECE = 1 << 17  # bytes; what is collected before it is handed on
 
-# the fields of an index entry that the C index gives first, in the same order
-_ENTRY = struct.Struct('>Qiiiiii20s12x')
-_NULL_ENTRY = (0, 0, 0, -1, -1, -1, -1, hashing.NULL_NODE)
-_LENGTH = struct.Struct('>l')
-# a delta that replaces nothing by the bytes that follow
-_WHOLE = struct.Struct('>lll')
+# the fields of an entry are those that the C index gives first, in the same order
+_ENTRY = format.ENTRY
+_ENTRY_SIZE = format.ENTRY_SIZE
+_LENGTH = format.CHUNK_LENGTH
 CLOSE = b'\0\0\0\0'
 
 
 class Source(NamedTuple):
     """A revlog to read from.
 
-    ``entries[rev]`` begins with the eight fields of :data:`_ENTRY`, and rev -1 is the
-    null revision.  ``fetch(start, end)`` gives a piece of the data file that covers
-    this range, and its offset; ``shift`` is what an inline index adds for each
+    ``entries[rev]`` begins with the eight fields of :data:`.format.ENTRY`, and rev -1
+    is the null revision.  ``fetch(start, end)`` gives a piece of the data file that
+    covers this range, and its offset; ``shift`` is what an inline index adds for each
     revision.  ``canonical`` says that a null first parent is to come second.
     """
 
@@ -101,30 +95,30 @@ def read_index(data: bytes) -> tuple[list[tuple[Any, ...]], int] | None:
     None if it is not of version 1, or not whole.
     """
     size = len(data)
-    if size < ENTRY_SIZE:
+    if size < _ENTRY_SIZE:
         return None
-    (header,) = _LENGTH.unpack_from(data)
-    if header & ~KNOWN_HEADER or header & 0xFFFF != 1:
+    (header,) = format.HEADER.unpack_from(data)
+    if header & ~KNOWN_HEADER or header & format.VERSION_MASK != format.VERSION_1:
         return None
     entries = []
-    if header & INLINE:
+    if header & format.INLINE:
         at = 0
         unpack = _ENTRY.unpack_from
-        while at + ENTRY_SIZE <= size:
+        while at + _ENTRY_SIZE <= size:
             entry = unpack(data, at)
             if entry[1] < 0:
                 return None
             entries.append(entry)
-            at += ENTRY_SIZE + entry[1]
+            at += _ENTRY_SIZE + entry[1]
         if at != size:
             return None
-    elif size % ENTRY_SIZE:
+    elif size % _ENTRY_SIZE:
         return None
     else:
         entries = list(_ENTRY.iter_unpack(data))
     # the offset of the first revision is 0; its place is taken by the header
-    entries[0] = (entries[0][0] & 0xFFFF, *entries[0][1:])
-    entries.append(_NULL_ENTRY)
+    entries[0] = (entries[0][0] & format.FLAGS_MASK, *entries[0][1:])
+    entries.append(format.NULL_ENTRY)
     return entries, header
 
 
@@ -137,7 +131,7 @@ def plan(
     """
     entries = source.entries
     revisions = source.revisions
-    unusual = 0xFFFF & ~neutral
+    unusual = format.FLAGS_MASK & ~neutral
     general = source.general_delta
     canonical = source.canonical
     first = entries[revs[0]]
@@ -225,14 +219,16 @@ def pieces(
     general = source.general_delta
     canonical = source.canonical
     with_base, with_flags = layout
-    fixed = 4 + 80 + (20 if with_base else 0) + (2 if with_flags else 0)
+    fixed = _LENGTH.size + (5 if with_base else 4) * format.NODE_SIZE
+    fixed += 2 if with_flags else 0
     zstd, failures = compression.bulk()
-    zstd_byte = compression.ZSTD
+    zstd_byte = format.ZSTD
     bounded = compression.BOUNDED
     decompress = compression.decompress
     policy = source.policy
     pack_length = _LENGTH.pack
     whole_as_delta = mode == PREVIOUS
+    offset_shift = format.OFFSET_SHIFT
     start, data = 0, b''
     end = 0
     next_link = iter(links).__next__
@@ -254,7 +250,7 @@ def pieces(
         text: Any = None
         if stored == base and (base >= 0 or not whole_as_delta):
             length = entry[1]
-            at = (entry[0] >> 16) + shift * (rev + 1)
+            at = (entry[0] >> offset_shift) + shift * (rev + 1)
             stop = at + length
             try:
                 if at < start or stop > end:
@@ -274,7 +270,7 @@ def pieces(
                     if not hashing.node_matches(text, node, node1, node2, policy):
                         text = None
                     elif text:
-                        prefix = _WHOLE.pack(0, 0, len(text))
+                        prefix = format.HUNK.pack(0, 0, len(text))
             except failures:
                 text = None
             except errors.RevlogError:

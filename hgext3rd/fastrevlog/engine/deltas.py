@@ -18,6 +18,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from . import format
+
 # the data of a chain may be so many times as large as the text it leads to
 _CHAIN_TO_TEXT = 2
 # a base whose text is so many times smaller than the new one is of no use
@@ -71,7 +73,7 @@ class Judge:
         while True:
             entry = index[at]
             if entry[3] == at:
-                found = chains[at] = Chain(0, entry[1], entry[0] >> 16)
+                found = chains[at] = Chain(0, entry[1], entry[0] >> format.OFFSET_SHIFT)
                 break
             steps.append((at, entry[1]))
             at = entry[3]

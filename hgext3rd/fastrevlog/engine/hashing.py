@@ -21,12 +21,8 @@ import functools
 import hashlib
 from collections.abc import Iterator
 
-from mercurial.revlogutils import constants
 from mercurial.utils import storageutil
 
-NULL_NODE = b'\0' * 20
-# flags of a revision whose text may not be what is stored for it
-ALTERING_FLAGS = 0xFFFF & ~getattr(constants, 'REVIDX_NEUTRAL_FLAGS', 0)
 SMALL = 4096  # bytes; below this joining is cheaper than a second update()
 
 try:

@@ -29,8 +29,8 @@ from . import (
 from . import writer as writingmod
 
 NULL_REV = format.NULL_REV
-NULL_NODE = hashing.NULL_NODE
-_ALTERING = hashing.ALTERING_FLAGS
+NULL_NODE = format.NULL_NODE
+_ALTERING = format.ALTERING_FLAGS
 _SMALL = hashing.SMALL
 _sha1 = hashing.sha1
 _budget = caches.budget

@@ -19,16 +19,17 @@ from typing import Any
 
 from mercurial import mdiff, policy
 
-from . import caches, compression, errors, revlogfiles, segments
+from . import caches, compression, errors, format, revlogfiles, segments
 
-_ENTRY_SIZE = 64  # bytes of an index entry, interleaved with data when inline
+_ENTRY_SIZE = format.ENTRY_SIZE  # interleaved with data when inline
+_OFFSET = format.OFFSET_SHIFT
 _BACKWARD = 63  # revs; a step back of at most this is a walk backwards
 _STEPS = 48  # texts kept on the way of a backward walk, at the most
 _budget = caches.budget
 _decompress = compression.decompress
 _bulk = compression.bulk
 _BOUNDED = compression.BOUNDED
-_ZSTD = compression.ZSTD
+_ZSTD = format.ZSTD
 # what a damaged chain makes of Mercurial's C functions
 _PATCH_ERRORS: tuple[type[Exception], ...] = (
     policy.importmod('mpatch').mpatchError,
@@ -106,7 +107,7 @@ class Restorer:
             held = self.chunk_cache.get(rev)
             if held is not None:
                 return held
-        offset = entry[0] >> 16
+        offset = entry[0] >> _OFFSET
         files = self.files
         if files.inline:
             offset += _ENTRY_SIZE * (rev + 1)
@@ -238,7 +239,7 @@ class Restorer:
         step = _ENTRY_SIZE if files.inline else 0
         start -= step
         last = cindex[revs[-1]]
-        if (last[0] >> 16) + step * revs[-1] - start + last[1] > end:
+        if (last[0] >> _OFFSET) + step * revs[-1] - start + last[1] > end:
             # found out before the others are decompressed in vain
             return None
         result: list[Any] = []
@@ -249,7 +250,7 @@ class Restorer:
         try:
             for rev in revs:
                 entry = cindex[rev]
-                at = (entry[0] >> 16) + step * rev - start
+                at = (entry[0] >> _OFFSET) + step * rev - start
                 stop = at + entry[1]
                 if at < 0 or stop > end:
                     return None
@@ -288,7 +289,7 @@ class Restorer:
                 largest = rawsize
             elif rawsize < 0:
                 largest = compression.UNLIMITED
-            offset = (entry[0] >> 16) + shift * (rev + 1)
+            offset = (entry[0] >> _OFFSET) + shift * (rev + 1)
             if offset < position:
                 ascending = False
             position = offset + length

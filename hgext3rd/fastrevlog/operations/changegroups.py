@@ -22,9 +22,9 @@ from typing import Any
 
 from mercurial import bundle2, util
 
-from ..engine import additions
+from ..engine import additions, format
 
-_LENGTH = struct.Struct('>l')
+_LENGTH = format.CHUNK_LENGTH
 _COMPACT = 1 << 20  # bytes
 _PARTS = (bundle2.unbundlepart, bundle2.seekableunbundlepart)
 _HEADERS = {

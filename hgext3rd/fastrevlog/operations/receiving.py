@@ -27,7 +27,7 @@ from mercurial import error, revlog
 from mercurial.i18n import _
 
 from .. import fallback, process
-from ..engine import additions
+from ..engine import additions, format
 from ..outer import adding, appending
 from ..workers import cpus
 from ..workers import groups as groupsmod
@@ -204,7 +204,7 @@ class FilesStage:
     def is_plain(self, name: bytes) -> bool:
         """Is there nothing special about the file log of ``name``?"""
         # one that was split in this transaction is in files of another name
-        split = b'001-revlog-split-%d-%s' % (adding._KIND_FILELOG, name)
+        split = b'001-revlog-split-%d-%s' % (format.KIND_FILELOG, name)
         return not (name.startswith(b'/') or self.trp.hasfinalize(split))
 
     def work_out(self, name: bytes, group: bytes) -> additions.Outcome | None:

@@ -14,15 +14,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from mercurial import revlog
-from mercurial.revlogutils import constants
 from mercurial.revlogutils import deltas as hgdeltas
 
 from ..compat import incoming as incomingmod
-from ..engine import additions, deltas
+from ..engine import additions, deltas, format
 from . import opening
-
-_FILELOG_META = getattr(constants, 'FLAG_FILELOG_META', 0)
-_KIND_FILELOG = constants.KIND_FILELOG
 
 
 class _NoTransaction:
@@ -83,7 +79,7 @@ def kind_of(rl: Any, parse: Any) -> Kind | None:
     if (
         rl.__class__ is not revlog.revlog
         or not adds_plainly(rl)
-        or rl._format_flags & _FILELOG_META
+        or rl._format_flags & format.FILELOG_META
         or rl._nodemap_file is not None
         or rl.data_config.check_ambig
         or not (rl._writable and rl._may_inline)
@@ -199,7 +195,7 @@ class _Search:
 
     def _open(self) -> Any:
         rl = self._kind.template.open_outer(
-            (_KIND_FILELOG, self._name), self._radix, self._inner
+            (format.KIND_FILELOG, self._name), self._radix, self._inner
         )
         rl.filename = self._name
         # a revlog in memory has no files to split

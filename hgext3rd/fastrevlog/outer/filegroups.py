@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,10 +9,10 @@ from mercurial import txnutil
 from mercurial.i18n import _
 
 from .. import process
-from ..engine import deltagroup, randomaccess
+from ..engine import deltagroup, format, randomaccess
 from . import ahead, opening, sources
 
-_LENGTH = struct.Struct('>l')
+_LENGTH = format.CHUNK_LENGTH
 _FILE_TASKS = 1400  # at the most
 
 
@@ -150,12 +149,12 @@ class FileGroups:
         nodes = {entry[7] for entry in entries}
         if len(nodes) != len(entries):
             return None
-        if header & deltagroup.INLINE:
+        if header & format.INLINE:
 
             def fetch(start: int, end: int) -> tuple[int, bytes]:
                 return 0, data
 
-            shift = deltagroup.ENTRY_SIZE
+            shift = format.ENTRY_SIZE
         else:
             shift = 0
             reader = randomaccess.RandomAccessFile(
@@ -167,7 +166,7 @@ class FileGroups:
             len(entries) - 1,
             fetch,
             shift,
-            bool(header & deltagroup.GENERAL_DELTA),
+            bool(header & format.GENERAL_DELTA),
             False,
             templates.storage.hash_policy,
         )

@@ -16,17 +16,16 @@ from collections.abc import Iterable
 from typing import Any
 
 from mercurial import changelog, revlog
-from mercurial.revlogutils import constants
 from mercurial.revlogutils import deltas as hgdeltas
 
 from .. import process
 from ..compat import incoming as incomingmod
-from ..engine import additions
+from ..engine import additions, format
 from ..engine import appends as appendsmod
 from . import adding, stockcode
 
-_KINDS = (constants.KIND_CHANGELOG, constants.KIND_MANIFESTLOG)
-_FLAGS = 0xFFFF
+_KINDS = (format.KIND_CHANGELOG, format.KIND_MANIFEST)
+_FLAGS = format.FLAGS_MASK
 # of which something is done here in another way
 _REPLACED = (
     'addgroup _addrevision _writing _writeentry _enforceinlinesize size rawsize '

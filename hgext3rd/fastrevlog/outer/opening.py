@@ -27,15 +27,20 @@ from mercurial.revlogutils import flagutil
 
 from .. import eligibility, fallback, process, stores, unchanged
 from .. import settings as settingsmod
-from ..engine import errors, vfs
+from ..engine import errors, format, vfs
 from ..engine import index as indexmod
 from ..engine import inner as innermod
 from . import parents
 
-KIND_NAMES = {1001: 'changelog', 1002: 'manifest', 1003: 'filelog'}
-KIND_MANIFEST = 1002
-KIND_FILELOG = 1003
-_HEADER = struct.Struct('>I')
+KIND_MANIFEST = format.KIND_MANIFEST
+KIND_FILELOG = format.KIND_FILELOG
+KIND_NAMES = {
+    format.KIND_CHANGELOG: 'changelog',
+    KIND_MANIFEST: 'manifest',
+    KIND_FILELOG: 'filelog',
+}
+_HEADER_SIZE = format.HEADER_SIZE
+_unpack_header = format.HEADER.unpack_from
 _INDEX_ERRORS = (ValueError, IndexError)
 _OPENING_ERRORS = (ValueError, IndexError, OSError)
 # methods of the outer revlog that opening from a template leaves out
@@ -252,7 +257,7 @@ def template_of(rl: Any, parse: Any) -> Template | None:
 
 def header_of(data: bytes) -> int:
     """The first word of an index: format version and flags."""
-    return _HEADER.unpack_from(data)[0] if len(data) >= 4 else 0
+    return _unpack_header(data)[0] if len(data) >= _HEADER_SIZE else 0
 
 
 def make_init(place: Any) -> Any:

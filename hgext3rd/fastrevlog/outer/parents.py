@@ -14,18 +14,18 @@ for parents.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Collection, Iterable
 from typing import Any
 
 from ..engine import columns as columnsmod
+from ..engine import format
 from ..engine import index as indexmod
 
-# the parents within an entry of 2 ** 6 bytes
-unpack = struct.Struct('>ii').unpack_from
-OFFSET = 24
+# the parents within an entry of 2 ** SHIFT bytes
+unpack = format.PARENTS.unpack_from
+OFFSET = format.PARENTS_OFFSET
+SHIFT = format.ENTRY_SHIFT
 _PLAIN = (__name__, 'mercurial.repoview')
-KIND_FILELOG = 1003
 # an attribute of a revlog, and of Mercurial's class for those that have none
 SOURCE = '_fastrevlog_source'
 _READ = '_fastrevlog_index_data'  # an attribute of a revlog while it is opened
@@ -44,7 +44,7 @@ def make_parentrevs(place: Any) -> Any:
         source = self._fastrevlog_source
         try:
             if 0 <= rev < source.count:
-                pair: tuple[int, int] = unpack(source.data, (rev << 6) + OFFSET)
+                pair: tuple[int, int] = unpack(source.data, (rev << SHIFT) + OFFSET)
                 # a null first parent may have to change its place
                 if pair[0] >= 0:
                     return pair
@@ -83,9 +83,9 @@ def give_source(rl: Any) -> None:
     """
     data = rl.__dict__.pop(_READ, None)
     rl.__dict__.pop(SOURCE, None)
-    if data is not None and not rl._inline and rl.target[0] != KIND_FILELOG:
+    if data is not None and not rl._inline and rl.target[0] != format.KIND_FILELOG:
         index = rl.index
-        if len(data) == len(index) * columnsmod.ENTRY_SIZE:
+        if len(data) == len(index) * format.ENTRY_SIZE:
             source = indexmod.Source(data, len(index))
             index.source = rl.__dict__[SOURCE] = source
 

@@ -16,7 +16,7 @@ from typing import Any, Callable
 from mercurial import error, revset, smartset
 
 from ..engine import columns as columnsmod
-from ..engine.columns import NULL_REV
+from ..engine.format import NULL_REV
 from . import parents
 
 _SHIFT = columnsmod.SHIFT
@@ -84,7 +84,7 @@ def _root_test(repo: Any, cl: Any, source: Any, revs: Any) -> Callable[[int], bo
             if asked > _FEW:
                 p1, p2 = _filled(cl, start, stop)
         if 0 <= rev < source.count and rev not in filtered:
-            first, second = unpack(source.data, (rev << 6) + parents.OFFSET)
+            first, second = unpack(source.data, (rev << parents.SHIFT) + parents.OFFSET)
             if first >= 0 and contains(first):
                 return False
             return second < 0 or not contains(second)
@@ -128,7 +128,7 @@ def _merge_test(repo: Any, cl: Any, source: Any, subset: Any) -> Callable[[int],
             if asked > _FEW:
                 p2 = _filled(cl, start, stop)[1]
         if 0 <= rev < source.count and rev not in filtered:
-            first, second = unpack(source.data, (rev << 6) + parents.OFFSET)
+            first, second = unpack(source.data, (rev << parents.SHIFT) + parents.OFFSET)
             # a null first parent changes its place
             if first >= 0:
                 return second != NULL_REV

@@ -10,7 +10,7 @@ from typing import Any
 from mercurial import changelog, filelog, mdiff, revlog
 
 from .. import unchanged
-from ..engine import deltagroup
+from ..engine import deltagroup, format
 from ..engine import inner as innermod
 
 _REVLOG = 'mercurial.revlog'
@@ -96,7 +96,7 @@ def source_of(rl: Any) -> deltagroup.Source | None:
         inner.cindex,
         len(inner.cindex),
         inner.files.fetch,
-        deltagroup.ENTRY_SIZE if inner.inline else 0,
+        format.ENTRY_SIZE if inner.inline else 0,
         bool(rl.delta_config.general_delta),
         bool(rl.feature_config.canonical_parent_order),
         inner.storage.hash_policy,

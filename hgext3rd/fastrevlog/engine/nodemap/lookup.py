@@ -15,13 +15,13 @@ from __future__ import annotations
 import bisect
 from typing import Any
 
-from .. import errors
+from .. import errors, format
 from . import docket as docketmod
 from . import tree as treemod
 
 Misfit = docketmod.Misfit
 AMBIGUOUS = treemod.AMBIGUOUS
-NULL_NODE = b'\0' * 20
+NULL_NODE = format.NULL_NODE
 DIGITS = treemod.DIGITS
 
 # An unknown node is looked for in the whole index up to this many revisions, which

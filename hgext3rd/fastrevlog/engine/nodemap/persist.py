@@ -17,6 +17,7 @@ import bisect
 import struct
 from typing import Any
 
+from .. import format
 from . import docket as docketmod
 from . import tree as treemod
 
@@ -122,7 +123,7 @@ class _Addition:
             raise Misfit('data: too deep')
         tree = self.tree
         old = tree.slots(number)
-        some_node = (keys[0] >> _REV_BITS).to_bytes(20, 'big')
+        some_node = (keys[0] >> _REV_BITS).to_bytes(format.NODE_SIZE, 'big')
         tree.expect_at(old, some_node, depth)
         self.masked += 1
         slots = list(old)
@@ -144,7 +145,12 @@ class _Addition:
         if value != NOTHING:
             rev, node = self.tree.node_at(value)
             key = int.from_bytes(node, 'big') << _REV_BITS | rev
-            if treemod.common(node, (keys[0] >> _REV_BITS).to_bytes(20, 'big')) < depth:
+            if (
+                treemod.common(
+                    node, (keys[0] >> _REV_BITS).to_bytes(format.NODE_SIZE, 'big')
+                )
+                < depth
+            ):
                 raise Misfit('data: revision at a wrong place')
             bisect.insort(keys, key)
         if len(keys) == 1:

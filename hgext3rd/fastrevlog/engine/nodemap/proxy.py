@@ -13,14 +13,13 @@ from __future__ import annotations
 import binascii
 from typing import Any
 
-from .. import counters, errors
+from .. import counters, errors, format
 from .. import index as indexmod
 from . import docket as docketmod
 from . import lookup as lookupmod
 from . import tree as treemod
 
 _LOOKUPS = ('get_rev', 'rev', 'has_node', 'partialmatch', 'shortest')
-NODE_SIZE = 20  # bytes
 ASKED_OFTEN = 'C tree: asked often'
 SMALL = 'C tree: the index is small'
 
@@ -117,7 +116,7 @@ class MappedIndexProxy(indexmod.IndexProxy):
 
     def get_rev(self, node: Any) -> int | None:
         """The revision of ``node``, or None."""
-        if type(node) is bytes and len(node) == NODE_SIZE:
+        if type(node) is bytes and len(node) == format.NODE_SIZE:
             try:
                 answer: int | None = self._lookup.get_rev(node)
                 return answer
@@ -146,9 +145,9 @@ class MappedIndexProxy(indexmod.IndexProxy):
         Raises ``RevlogError`` if there is more than one.
         """
         cindex = self.cindex
-        if type(prefix) is bytes and 0 < len(prefix) <= 2 * NODE_SIZE:
+        if type(prefix) is bytes and 0 < len(prefix) <= 2 * format.NODE_SIZE:
             try:
-                filled = binascii.unhexlify(prefix.ljust(2 * NODE_SIZE, b'0'))
+                filled = binascii.unhexlify(prefix.ljust(2 * format.NODE_SIZE, b'0'))
                 answer: bytes | None = self._lookup.partial(filled, len(prefix))
                 return answer
             except KeyError:
@@ -165,7 +164,7 @@ class MappedIndexProxy(indexmod.IndexProxy):
 
         Raises ``RevlogError`` if it is unknown.
         """
-        if type(node) is bytes and len(node) == NODE_SIZE:
+        if type(node) is bytes and len(node) == format.NODE_SIZE:
             try:
                 digits: int | None = self._lookup.shortest(node)
             except Exception as exc:

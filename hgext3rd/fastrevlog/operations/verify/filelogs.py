@@ -21,13 +21,13 @@ from mercurial import filelog, mdiff, revlog
 from mercurial.node import bin
 from mercurial.utils import storageutil
 
-from ...engine import compression, hashing
+from ...engine import compression, format, hashing
 from ...engine.counters import counters
 
 _ORIGINS = 32  # file logs kept open to look up what was copied from them
 _HELD = 32 << 20  # bytes of texts held as bases of deltas
-_ENTRY_SIZE = 64  # bytes of an index entry, interleaved with data when inline
-_FLAGS = 0xFFFF  # the low bits of the first field of an index entry
+_ENTRY_SIZE = format.ENTRY_SIZE  # interleaved with data when inline
+_FLAGS = format.FLAGS_MASK
 
 
 class FilelogFacts(NamedTuple):
@@ -136,7 +136,7 @@ def _texts(inner: Any, count: int) -> Iterator[tuple[Any, bytes]]:
         length = entry[1]
         chunk = b''
         if length:
-            start = (entry[0] >> 16) + shift * (rev + 1)
+            start = (entry[0] >> format.OFFSET_SHIFT) + shift * (rev + 1)
             at, data = fetch(start, start + length)
             start -= at
             limit = compression.expansion_limit(entry[2])

@@ -59,11 +59,10 @@ Two repositories seen as one
 
   $ hg -R union:half+plain log -T '{rev} {desc}\n' -p > union.log
   $ served
-  served: filelog, manifest
+  served: changelog, filelog, manifest
   refused: class: mercurial.unionrepo.unionchangelog
   refused: class: mercurial.unionrepo.unionmanifest
   refused: class: mercurial.unionrepo.unionrevlog
-  refused: store: no repository was set up for it
 
 What they say is what the ordinary repository says
 

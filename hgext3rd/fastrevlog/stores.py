@@ -184,10 +184,21 @@ def attach(repo: Any, settings: settingsmod.Settings) -> None:
     before = store.settings
     store.configure(settings, repo.ui)
     unfiltered = repo.unfiltered()
+    _attach_second(unfiltered)
     if before is None:
         _adopt(unfiltered, store)
     elif (before.enabled, before.over_rust) != (settings.enabled, settings.over_rust):
         unfiltered.invalidate(clearfilecache=True)
+
+
+def _attach_second(repo: Any) -> None:
+    """The second of the repositories in a union is not announced to extensions.
+
+    It may have been made before anything of ours was in place.
+    """
+    second = vars(repo).get('repo2')
+    if hasattr(second, 'svfs') and of(second.svfs).settings is None:
+        attach(second, settingsmod.of(second.ui))
 
 
 def _attach_those_off() -> None:

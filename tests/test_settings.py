@@ -10,6 +10,8 @@ from typing import Callable
 import pytest
 from conftest import PROJECT, Hg
 
+from hgext3rd import fastrevlog
+from hgext3rd.fastrevlog import settings
 from support.reports import Counts
 
 Served = Callable[[], Counts]
@@ -108,11 +110,52 @@ def test_no_caches(repo: pathlib.Path, hg: Hg, served: Served) -> None:
     assert counts.served["filelog"] > 0
 
 
+def words_of(row: settings.Setting) -> str:
+    return row.default_words.decode()
+
+
 def test_readme_knows_them_all() -> None:
     """The table of the README has a row for every setting, and no other."""
     text = (PROJECT / "README.md").read_text(encoding="utf-8")
     table = text[text.index("| setting |") : text.index("## Security")]
-    assert set(re.findall(r"^\| `([a-z-]+)` \|", table, re.M)) == {*DEFAULTS, "report"}
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \| ([^|]*) \|", table, re.M))
+    assert set(rows) == {row.name.decode() for row in settings.TABLE}
+    for row in settings.TABLE:
+        told = rows[row.name.decode()].replace("`", "")
+        if row.name == b"cache-memory":
+            assert "usage.resources.memory" in told
+            assert re.findall(r"\d+", told) == re.findall(r"\d+", words_of(row))
+        else:
+            assert told == words_of(row).replace("`", "")
+
+
+def test_the_help_page_knows_them_all() -> None:
+    """``hg help fastrevlog`` says of each what the table says, and of no other."""
+    page = fastrevlog.__doc__ or ""
+    part = page[page.index("Settings, in the section") :]
+    told = re.findall(r"^``([a-z-]+)``\n((?:    .*\n)+)", part, re.M)
+    assert [name for name, _ in told] == [row.name.decode() for row in settings.TABLE]
+    for row, (_name, text) in zip(settings.TABLE, told):
+        text = " ".join(text.split())
+        assert text == f"{row.help.decode()} (default: {words_of(row)})"
+
+
+def test_nothing_else_is_named_as_a_setting() -> None:
+    """Wherever ``fastrevlog.NAME`` stands in what users read, there is NAME."""
+    names = {row.name.decode() for row in settings.TABLE}
+    names |= {row.alias.decode() for row in settings.TABLE if row.alias}
+    pages = [PROJECT / "README.md", PROJECT / "CHANGELOG.md"]
+    pages += sorted((PROJECT / "docs").glob("*.md"))
+    texts = [page.read_text(encoding="utf-8") for page in pages]
+    for text in [*texts, fastrevlog.__doc__ or ""]:
+        config = r"(?:--config |`)fastrevlog\.([a-z][a-z-]*)\b(?!\.)"
+        assert set(re.findall(config, text)) <= names
+
+
+def test_what_is_registered_is_the_table() -> None:
+    for row in settings.TABLE:
+        item = settings.eh.configtable[b"fastrevlog"][row.name]
+        assert item.default == row.default
 
 
 def test_each_repository_has_its_own(

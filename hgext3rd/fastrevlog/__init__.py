@@ -57,9 +57,9 @@ everybody:
     all damage, and attacks on SHA-1 no more. (default: ``collision-detection``)
 
 ``workers``
-    How many processes work at once where work is shared out, as ``hg verify`` does;
-    1 for no other process, 0 for one for each core. The older name
-    ``verify-workers`` means the same. (default: 0)
+    How many processes work at once where work is shared out, as ``hg verify``, ``hg
+    unbundle`` and ``hg pull`` do; 1 for no other process, 0 for one for each core.
+    The older name ``verify-workers`` means the same. (default: 0)
 
 ``over-rust``
     Whether to serve also where Mercurial would use its own storage in Rust.

@@ -156,6 +156,28 @@ def _answer_of(read: Callable[[], Any], exc: Exception, verbatim: bool) -> Any:
     return answer
 
 
+def bound_expansion(stock: Any, cindex: Any, name: bytes) -> None:
+    """Let Mercurial's inner revlog ``stock`` expand no chunk further than is sound.
+
+    That is as far as the largest text in ``cindex`` allows; ``name`` is for messages.
+    """
+    sizes = [cindex[rev][2] for rev in range(len(cindex))]
+    limit = max(map(compression.expansion_limit, sizes), default=0)
+    plainly = stock.decompress
+
+    def decompress(chunk: Any) -> Any:
+        if len(chunk) and bytes(chunk[:1])[0] in (format.ZLIB, format.ZSTD):
+            try:
+                return compression.decompress(chunk, limit)
+            except compression.ExpandsTooFar as exc:
+                raise errors.expands_too_far(name, exc.limit) from None
+            except compression.BadChunk:
+                pass  # in Mercurial's words
+        return plainly(chunk)
+
+    stock.decompress = decompress
+
+
 def bounded_stock_inner(inner: Any, stock_class: Any) -> Any:
     """Mercurial's inner revlog over a damaged revlog of ours, for one read.
 
@@ -167,22 +189,7 @@ def bounded_stock_inner(inner: Any, stock_class: Any) -> Any:
         # as Mercurial has it: what was read with the index
         segments = stock._segmentfile
         segments._cached_chunk_position, segments._cached_chunk = inner.files.window
-    cindex = inner.cindex
-    sizes = [cindex[rev][2] for rev in range(len(cindex))]
-    limit = compression.expansion_limit(max(sizes, default=0))
-    plainly = stock.decompress
-
-    def decompress(chunk: Any) -> Any:
-        if chunk and chunk[0] in (format.ZLIB, format.ZSTD):
-            try:
-                return compression.decompress(chunk, limit)
-            except compression.ExpandsTooFar as exc:
-                raise errors.expands_too_far(inner.files.name, exc.limit) from None
-            except compression.BadChunk:
-                pass  # in Mercurial's words
-        return plainly(chunk)
-
-    stock.decompress = decompress
+    bound_expansion(stock, inner.cindex, inner.files.name)
     segments = stock._segmentfile
     read_chunk = segments.read_chunk
     window = segments.default_cached_chunk_size

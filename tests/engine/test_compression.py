@@ -241,7 +241,8 @@ def test_a_frame_that_claims_two_gibibytes() -> None:
 
 def test_how_far_a_chunk_may_expand() -> None:
     limit = compression.expansion_limit
-    assert limit(-1) == compression.UNLIMITED
+    assert limit(-1) == 1 << 26
+    assert limit(-1) - 26 < limit(compression.UNKNOWN_TEXT) <= limit(-1)
     assert limit(1 << 31) == compression.UNLIMITED
     assert limit(0) > 0
     # every second byte of a long text deleted: a hunk of 12 bytes for each

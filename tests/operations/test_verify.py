@@ -900,3 +900,54 @@ def test_killed_parent(repo: Path, tmp_path: Path) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     process.communicate()
+
+
+# memory
+
+# prints the largest memory (kB) that a command or a process below it had
+_PEAK = """
+import resource, subprocess, sys
+status = subprocess.call(sys.argv[1:])
+print("peak", resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
+sys.exit(status)
+"""
+_BOMB = damages.zstd_frame(1 << 17, False, 4800)  # 19 kB, of 600 MB
+_MOST = 250_000  # kB
+
+
+def peak_of(repo: Path, *args: str) -> tuple[int, bytes, int]:
+    """Status, all output, and the peak of memory in kB of one hg."""
+    done = subprocess.run(
+        [sys.executable, "-c", _PEAK, str(HG), *args],
+        cwd=repo,
+        env=environment(repo.parent),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=120,
+    )
+    told, _peak, peak = done.stdout.rpartition(b"peak ")
+    return done.returncode, told, int(peak)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss has other units")
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("size", ["told", "unknown"])
+def test_a_chunk_that_expands_too_far_is_not_expanded(
+    repo: Path, workers: int, size: str
+) -> None:
+    """Neither by workers, nor by Mercurial's code, which finds the words."""
+    log = damages.Log(next((store(repo) / "data").glob("*.i")).with_suffix(""))
+    log.replace_last(_BOMB)
+    last = len(log.places) - 1
+    log.change(last, base=last)
+    if size == "unknown":
+        log.change(last, ulen=-1)
+    config = [word for item in ours(workers) for word in ("--config", item)]
+    status, told, peak = peak_of(repo, *config, "verify")
+    assert status == 1
+    assert b"expands beyond" in told
+    assert b"Traceback" not in told
+    assert peak < _MOST
+    name = os.fsdecode(log.index.stem)
+    status, told, peak = peak_of(repo, *config, "cat", "-r", "tip", name)
+    assert peak < _MOST

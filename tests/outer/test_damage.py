@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pathlib
+import resource
 from typing import Any
 
 import pytest
 from mercurial import error, mdiff
 
 from hgext3rd.fastrevlog.engine import caches
-from support import enginelab
+from support import badfiles, damage, enginelab
 from support.damage import Log
 
 COUNT = 12
@@ -124,3 +125,49 @@ def test_what_is_asked_of_mercurial_is_bounded(
         ours.revision(COUNT - 1)
     assert b"expands beyond" in bytes(caught.value) or b"partial" in bytes(caught.value)
     assert not expanded
+
+
+@pytest.mark.parametrize("inline", [True, False], ids=["inline", "split"])
+@pytest.mark.parametrize("base", ["full text", "delta"])
+def test_a_size_that_is_not_told_bounds_all_the_same(
+    tmp_path: pathlib.Path, inline: bool, base: str
+) -> None:
+    """A chunk of 19 kB that expands to 600 MB, and a size of -1."""
+    where = enginelab.opener(tmp_path)
+    enginelab.built(where, 4, 8, may_inline=inline)
+    log = Log(tmp_path / "log")
+    log.replace_last(damage.zstd_frame(1 << 17, False, 4800))
+    last = len(log.places) - 1
+    log.change(last, ulen=-1, base=last if base == "full text" else last - 1)
+
+    def read() -> bytes:
+        resource.setrlimit(resource.RLIMIT_AS, (_ROOM + _size(), _ROOM + _size()))
+        with enginelab.installed(), pytest.raises(error.RevlogError) as caught:
+            enginelab.stock(where).revision(last)
+        return bytes(caught.value)
+
+    kind, told = badfiles.in_child(read)
+    assert kind == "value"
+    assert b"expands beyond the 67108864 bytes" in told or (
+        base == "delta" and b"expands beyond the 671" in told
+    )
+
+
+def test_a_text_whose_size_is_not_told_is_read(tmp_path: pathlib.Path) -> None:
+    where = enginelab.opener(tmp_path)
+    enginelab.built(where, 4, 8)
+    texts = enginelab.texts(enginelab.stock(where))
+    log = Log(tmp_path / "log")
+    for rev in range(len(log.places)):
+        log.change(rev, ulen=-1)
+    with enginelab.installed():
+        assert enginelab.texts(enginelab.stock(where)) == texts
+
+
+_ROOM = 450 << 20  # bytes of address space on top of what there is
+
+
+def _size() -> int:
+    """Bytes of address space that this process has."""
+    with open("/proc/self/statm") as f:
+        return int(f.read().split()[0]) * resource.getpagesize()

@@ -29,6 +29,14 @@ STORED = format.STORED
 PLAIN = format.PLAIN
 
 UNLIMITED = format.LARGEST_TEXT
+# What a chunk may expand to where the index does not tell the size of the text: 64 MiB,
+# which is as much as the caches take by default.  Mercurial has written all sizes since
+# there is format 1, so that it is damage that takes one away.
+UNKNOWN = 1 << 26
+_PER_BYTE = 26  # see expansion_limit()
+_LEAST = 65536
+# the text that a size which is not known is taken for, as one of several
+UNKNOWN_TEXT = (UNKNOWN - _LEAST) // _PER_BYTE
 _zlib_decompress = zlib.decompress
 # deflate cannot expand beyond this factor, so short chunks need no bounded call
 _ZLIB_MAX_RATIO = 1032
@@ -127,11 +135,12 @@ def expansion_limit(rawsize: int) -> int:
     """Bytes that a chunk may expand to, for texts of at most ``rawsize`` bytes.
 
     A full text is ``rawsize`` long.  A delta carries at most the new text, plus
-    12 bytes for each hunk, and each hunk replaces or inserts something.
+    12 bytes for each hunk, and each hunk replaces or inserts something.  A negative
+    size is one that the index does not tell.
     """
     if rawsize < 0:
-        return UNLIMITED
-    return min(65536 + 26 * rawsize, UNLIMITED)
+        return UNKNOWN
+    return min(_LEAST + _PER_BYTE * rawsize, UNLIMITED)
 
 
 def decompress(chunk: Any, limit: int) -> Any:

@@ -258,7 +258,7 @@ class Restorer:
                 if rawsize > largest:
                     largest = rawsize
                 elif rawsize < 0:
-                    largest = compression.UNLIMITED
+                    largest = max(largest, compression.UNKNOWN_TEXT)
                 chunk = data[at:stop]
                 if stop - at > 8 and chunk[0] == _ZSTD and _BOUNDED[chunk[4]]:
                     add(zstd(chunk))
@@ -288,7 +288,7 @@ class Restorer:
             if rawsize > largest:
                 largest = rawsize
             elif rawsize < 0:
-                largest = compression.UNLIMITED
+                largest = max(largest, compression.UNKNOWN_TEXT)
             offset = (entry[0] >> _OFFSET) + shift * (rev + 1)
             if offset < position:
                 ascending = False

@@ -50,7 +50,7 @@ class FilelogChecker:
         self._origin = functools.lru_cache(_ORIGINS)(self.repo.file)
 
     def check(self, path: bytes) -> FilelogFacts | None:
-        """The facts about the file log of ``path``, or None if it is not filelogs.
+        """The facts about the file log of ``path``, or None if it is not flawless.
 
         Raises whatever comes of reading a damaged one.
         """

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """From facts about file logs to the stand-ins that Mercurial's verifier gets.
 
-``verifying`` says why there are stand-ins.  They are made for the loop over the
-files in ``verifier._verifyfiles``, and behave as a file log without a problem and
-without a revision left to look at; what that loop would have counted and crossed
-out is counted and crossed out here.
+The module :mod:`.wrap` says why there are stand-ins.  They are made for the loop over
+the files in ``verifier._verifyfiles``, and behave as a file log without a problem and
+without a revision left to look at; what that loop would have counted and crossed out
+is counted and crossed out here.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from mercurial import filelog
 from mercurial.i18n import _
 
-from ... import process, stores, unchanged
+from ... import fallback, process, stores, unchanged
 from ...workers import pool as poolmod
 from . import filelogs
 
@@ -27,12 +27,14 @@ def use_stock_inner(rl: Any) -> bool:
     """Let Mercurial's own code read ``rl`` from now on, if it is ours; was it?
 
     The index is the one that was loaded; nothing else that we know of ``rl`` is
-    used again.
+    used again, but how far a chunk may expand.
     """
-    if not getattr(rl._inner, 'is_fastrevlog', False):
+    inner = rl._inner
+    if not getattr(inner, 'is_fastrevlog', False):
         return False
     load_inner = unchanged.stock_of(type(rl)._load_inner)
-    load_inner(rl, rl._inner.cindex, None)
+    load_inner(rl, inner.cindex, None)
+    fallback.bound_expansion(rl._inner, inner.cindex, inner.files.name)
     return True
 
 

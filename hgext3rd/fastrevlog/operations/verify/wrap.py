@@ -7,7 +7,7 @@ nothing is taken for checked that was not; every text is hashed by Mercurial's
 collision-detecting function, unless the user asks for the fast one.
 
 Plan: our code never says anything.  It looks for file logs of which Mercurial's
-verifier, too, would have nothing to say (:mod:`flawless`), in worker processes
+verifier, too, would have nothing to say (:mod:`.filelogs`), in worker processes
 where that pays.  Mercurial's verifier runs unchanged, from the first pass to the
 last, and on Mercurial's own storage; but in its pass over the files it is given a
 stand-in for each file log that is flawless *and* whose facts agree with what the

@@ -1,4 +1,4 @@
-# engine/checking.py: hashlib for what is read, Mercurial's function where promised.
+# engine/hashing.py: hashlib for what is read, Mercurial's function where promised.
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 

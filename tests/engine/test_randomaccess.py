@@ -1,4 +1,4 @@
-# engine/files.py: ranges of a file, the delayed buffer, collected appends.
+# engine/randomaccess.py: ranges of a file, the delayed buffer, collected appends.
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 

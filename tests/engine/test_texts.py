@@ -1,4 +1,4 @@
-# engine/restore.py: every text is Mercurial's, in any order, under any budget.
+# engine/texts.py: every text is Mercurial's, in any order, under any budget.
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-# engine/writing.py: misuse, and trouble in the middle of writing.
+# engine/writer.py: misuse, and trouble in the middle of writing.
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-# engine/writing.py: the same files, and the same told to the transaction, as stock.
+# engine/writer.py: the same files, and the same told to the transaction, as stock.
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 

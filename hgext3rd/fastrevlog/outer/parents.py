@@ -7,7 +7,7 @@ revision after the other, millions of times in a large repository, and each answ
 costs a whole index entry: 285 ns, where two numbers out of the bytes that the index
 was parsed from take 180 ns (CPython 3.11).
 
-Our own walks (:mod:`.ancestors`, :mod:`.missing`, :mod:`.revsets`) use columns of an
+Our own walks (:mod:`.ancestors`, :mod:`.missing`, :mod:`.predicates`) use columns of an
 index (:mod:`.engine.columns`), where nothing but this module and Mercurial answers
 for parents.
 """

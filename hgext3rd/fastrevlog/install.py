@@ -315,6 +315,13 @@ TABLE = (
         'files of an archived folder are created in one system call',
     ),
     Row(
+        'mercurial.cmdutil',
+        'cat',
+        'operations.cat:make_cat',
+        'many files are read without the objects around a file log',
+        calls_stock=True,
+    ),
+    Row(
         'mercurial.logcmdutil',
         'displayrevs',
         'operations.history.hooks:make_displayrevs',

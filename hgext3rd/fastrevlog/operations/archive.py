@@ -22,7 +22,7 @@ from . import filetexts, newfiles
 # files; fewer are not worth the preparation, which opens the first file twice
 _WORTHWHILE = 20
 _AUDIT = '_fastrevlog_audit'  # an attribute of what writes the folder
-_EXPECTED = (ValueError, IndexError, *fallback.STORAGE_ERRORS)
+EXPECTED = (ValueError, IndexError, *fallback.STORAGE_ERRORS)
 
 
 class _File:
@@ -37,7 +37,7 @@ class _File:
     def data(self) -> bytes:
         try:
             return self._ctx.read_file(self._path)
-        except _EXPECTED:
+        except EXPECTED:
             pass
         except Exception as exc:
             process.internal_error(exc)
@@ -53,7 +53,7 @@ class ArchivedContext(context.changectx):
         return _File(self, path)
 
 
-def _prepared(repo: Any, ctx: Any) -> Any:
+def prepared(repo: Any, ctx: Any) -> Any:
     """``ctx`` as an :class:`ArchivedContext`, or itself where that is not plain."""
     if (
         type(ctx) is not context.changectx
@@ -75,6 +75,20 @@ def _prepared(repo: Any, ctx: Any) -> Any:
     return archived
 
 
+def is_file(ctx: Any, path: bytes) -> bool:
+    """Does ``ctx`` have a file of this name?  The manifest is not parsed as a whole.
+
+    Raises what Mercurial then says.
+    """
+    node = ctx.manifestnode()
+    if not node:
+        return True  # the working directory's; nothing to prepare
+    try:
+        return bool(ctx.repo().manifestlog[node].find(path)[0])
+    except KeyError:
+        return False
+
+
 def make_archive(place: Any) -> Any:
     """For ``archival.archive``."""
     orig = place.stock
@@ -82,8 +96,8 @@ def make_archive(place: Any) -> Any:
     def archive(repo: Any, dest: Any, node: Any, *args: Any, **kwargs: Any) -> Any:
         ctx = node
         try:
-            ctx = _prepared(repo, repo[node])
-        except _EXPECTED:
+            ctx = prepared(repo, repo[node])
+        except EXPECTED:
             pass  # Mercurial finds the words
         except Exception as exc:
             process.internal_error(exc)
@@ -128,6 +142,6 @@ def _create(archiver: Any, name: bytes, mode: int, data: bytes) -> bool:
         os.chmod(path, mode)
         if archiver.mtime is not None:
             os.utime(path, (archiver.mtime, archiver.mtime))
-    except _EXPECTED:
+    except EXPECTED:
         return False
     return True

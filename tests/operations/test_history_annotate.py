@@ -4,30 +4,15 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from .history import Lab, make_everything, write
+from .history import Lab, write
 
 annotation = pytest.importorskip("hgext3rd.fastrevlog.operations.history.annotate")
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    lab = Lab(tmp_path_factory.mktemp("history"))
-    yield lab
-    lab.runner.close()
-
-
-@pytest.fixture(scope="module")
-def everything(lab: Lab) -> Path:
-    root = lab.folder / "everything"
-    make_everything(lab.hg, root)
-    return root
 
 
 @pytest.fixture(scope="module")

@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from .history import Lab, make_everything, write
+from .history import Lab, write
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 COLOR = ("--color=always", "--config", "ui.color=yes")
 WORD_DIFF = ("--config", "experimental.word-diff=yes")
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    lab = Lab(tmp_path_factory.mktemp("history"))
-    yield lab
-    lab.runner.close()
-
-
-@pytest.fixture(scope="module")
-def everything(lab: Lab) -> Path:
-    root = lab.folder / "everything"
-    make_everything(lab.hg, root)
-    return root
 
 
 LOGS = [

@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from .history import Lab, make_everything, write
+from .history import Lab, write
 
 searching = pytest.importorskip("hgext3rd.fastrevlog.operations.history.search")
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    lab = Lab(tmp_path_factory.mktemp("history"))
-    yield lab
-    lab.runner.close()
-
-
-@pytest.fixture(scope="module")
-def everything(lab: Lab) -> Path:
-    root = lab.folder / "everything"
-    make_everything(lab.hg, root)
-    return root
 
 
 GREPS = [

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,25 +14,11 @@ import pytest
 from support.reports import read_report
 from support.running import Result, hg_path
 
-from .history import Lab, make_everything, write
+from .history import Lab, write
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 MIDDLE = 12  # a revision
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    lab = Lab(tmp_path_factory.mktemp("history"))
-    yield lab
-    lab.runner.close()
-
-
-@pytest.fixture(scope="module")
-def everything(lab: Lab) -> Path:
-    root = lab.folder / "everything"
-    make_everything(lab.hg, root)
-    return root
 
 
 @pytest.fixture(scope="module")

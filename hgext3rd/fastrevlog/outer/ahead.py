@@ -11,27 +11,16 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import sys
 from collections.abc import Iterator
-from types import FrameType
 from typing import Any
 
-from mercurial import worker
-
-from .. import process, settings
-from ..workers import cpus
-from ..workers import pool as poolmod
+from .. import process
+from ..workers import decision
 from ..workers import stream as streammod
 
 # manifests and files together; an estimate, not measured, of what makes forking pay
 _WORTHWHILE = 3000
 _SERVED = b'serve'
-_SERVERS = (
-    'mercurial.commandserver',
-    'mercurial.chgserver',
-    'mercurial.hgweb.',
-    'mercurial.wireprotoserver',
-)
 
 Task = tuple[Any, int, int]
 
@@ -79,26 +68,12 @@ def _workers(sender: Any, tasks: list[Task]) -> int:
     """How many workers make ``tasks``; 0: this process does."""
     if sender.source == _SERVED or len(tasks) > streammod.MAX_TASKS:
         return 0
-    ui = sender.repo.ui
-    wanted = settings.workers(ui)
-    if not (ui.configbool(b'worker', b'enabled') and worker.ismainthread()):
+    workers, wanted, reason = decision.workers_for(sender.repo.ui)
+    if reason:
         return 0
     if not wanted and sum([stop - start for _part, start, stop in tasks]) < _WORTHWHILE:
-        return 0
-    workers = wanted or cpus.usable_cores()
-    if workers < 2 or _is_served() or not poolmod.can_fork():
         return 0
     if sender.source != b'bundle' and not wanted:
         # whoever takes it in has more to do
         return max(1, workers // 2)
     return workers
-
-
-def _is_served() -> bool:
-    """Is this done for a client of this process?  Servers fork as they like."""
-    frame: FrameType | None = sys._getframe()
-    while frame is not None:
-        if frame.f_globals.get('__name__', '').startswith(_SERVERS):
-            return True
-        frame = frame.f_back
-    return False

@@ -15,7 +15,8 @@ stand for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Collection, Iterable
 from typing import Any
 
 # ours -> what it is in place of
@@ -105,6 +106,65 @@ def object_is_of(instance: Any, modules: Iterable[str], names: Iterable[str]) ->
     return not has_own(instance, names) and methods_are_of(
         type(instance), modules, names
     )
+
+
+# rows of what a short way leaves out: a class, and methods of it
+Rows = tuple[tuple[type, tuple[str, ...]], ...]
+
+
+def rows_are_of_mercurial(rows: Rows) -> bool:
+    """Were all these methods written in the modules of their classes?
+
+    Methods that this Mercurial does not have are nobody's.
+    """
+    return all(
+        methods_are_of(
+            cls, (cls.__module__,), [name for name in names if hasattr(cls, name)]
+        )
+        for cls, names in rows
+    )
+
+
+def everywhere_of(
+    instance: Any, modules: Collection[str], names: Iterable[str]
+) -> bool:
+    """As :func:`object_is_of`, and of every class that the methods may call.
+
+    That is, each class which the one of ``instance`` inherits from and that has the
+    method.
+    """
+    for name in names:
+        if name in instance.__dict__:
+            return False
+        for cls in type(instance).__mro__:
+            function = cls.__dict__.get(name)
+            if function is not None and home(function) not in modules:
+                return False
+    return True
+
+
+@contextlib.contextmanager
+def _a_context() -> Any:
+    yield
+
+
+_CONTEXT_MANAGER = _a_context.__code__
+
+
+def parts_are_of(owner: Any, names: str, modules: Iterable[str] = ()) -> bool:
+    """Were the functions ``names`` of a class or a module written in ``modules``?
+
+    In that of ``owner`` itself, if none is named.  Looks into context managers, which
+    are written with a decorator.
+    """
+    modules = tuple(modules) or (getattr(owner, '__module__', owner.__name__),)
+    for name in names.split():
+        function = stock_of(getattr(owner, name, None))
+        if getattr(function, '__code__', None) is _CONTEXT_MANAGER:
+            function = function.__wrapped__
+        if hasattr(function, '__wrapped__') or home(function) not in modules:
+            return False
+    return True
 
 
 _REVLOG_MODULES = frozenset(

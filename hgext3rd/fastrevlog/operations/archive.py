@@ -22,6 +22,10 @@ from . import filetexts, newfiles
 # files; fewer are not worth the preparation, which opens the first file twice
 _WORTHWHILE = 20
 _AUDIT = '_fastrevlog_audit'  # an attribute of what writes the folder
+LEFT_OUT: unchanged.Rows = (
+    (context.changectx, ('__getitem__',)),
+    *filetexts.LEFT_OUT,
+)
 EXPECTED = (ValueError, IndexError, *fallback.STORAGE_ERRORS)
 
 
@@ -57,10 +61,8 @@ def prepared(repo: Any, ctx: Any) -> Any:
     """``ctx`` as an :class:`ArchivedContext`, or itself where that is not plain."""
     if (
         type(ctx) is not context.changectx
-        or not unchanged.methods_are_of(
-            context.changectx, ('mercurial.context',), ('__getitem__', 'filectx')
-        )
-        or not unchanged.is_of('mercurial.context', context.filectx.data)
+        or unchanged.has_own(ctx, ('filectx',))
+        or not unchanged.rows_are_of_mercurial(LEFT_OUT)
     ):
         return ctx
     manifest = ctx.manifest()

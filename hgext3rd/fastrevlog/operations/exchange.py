@@ -24,9 +24,8 @@ from mercurial import (
 from mercurial.revlogutils import deltas as hgdeltas
 from mercurial.revlogutils import rewrite
 
-from .. import fallback, process, stores
+from .. import fallback, process, stores, unchanged
 from ..compat import incoming as incomingmod
-from ..outer import stockcode
 from . import changegroups, receiving
 
 _counters = process.counters
@@ -37,9 +36,12 @@ _UNPACKERS = (
 )
 
 
+# what of an unpacker is left out where its deltas are read
+_READING = 'deltachunk _chunklength _deltaheader'
+_OF_UNPACKER = 'deltaiter deltachunk filelogheader _chunklength'
 # what is done here in another way must be Mercurial's own: owner, names
-_REPLACED: tuple[tuple[Any, str], ...] = (
-    (changegroup.cg1unpacker, 'deltaiter deltachunk filelogheader _chunklength'),
+LEFT_OUT: tuple[tuple[Any, str], ...] = (
+    (changegroup.cg1unpacker, _OF_UNPACKER),
     (changegroup.cg1unpacker, '_deltaheader'),
     (changegroup.cg2unpacker, '_deltaheader'),
     (changegroup.cg3unpacker, '_deltaheader'),
@@ -93,8 +95,9 @@ def _reads_plainly(unpacker: Any) -> bool:
     return (
         unpacker.__class__ in _UNPACKERS
         and incomingmod.are_objects()
-        and stockcode.written_by_mercurial(
-            unpacker.__class__, 'deltachunk _chunklength _deltaheader', changegroup
+        and not unchanged.has_own(unpacker, _READING.split())
+        and unchanged.parts_are_of(
+            unpacker.__class__, _READING, ('mercurial.changegroup',)
         )
     )
 
@@ -185,14 +188,14 @@ def _stage_of(
         type(repo.store) is not store.fncachestore
         or requirements.NARROW_REQUIREMENT in repo.requirements
         or getattr(type(repo), 'file', None) is not incomingmod.FILE_STORAGE.file
+        or unchanged.has_own(repo, ('file',))
+        or unchanged.has_own(source, _OF_UNPACKER.split())
     ):
         return None
     here = stores.of(repo.svfs)
     if here.refusal is not None or not here.files.direct:
         return None
-    if not all(
-        stockcode.written_by_mercurial(owner, names) for owner, names in _REPLACED
-    ):
+    if not all(unchanged.parts_are_of(owner, names) for owner, names in LEFT_OUT):
         _counters.refuse('adding: wrapped by an extension')
         return None
     return receiving.FilesStage(repo, source, revmap, trp, kwargs, here)

@@ -14,6 +14,19 @@ from .. import fallback, process, unchanged
 from ..outer import opening, reading
 
 Read = Callable[[bytes], bytes]
+# what of Mercurial is left out where a file's data are read without its context, and
+# without its file log
+LEFT_OUT: unchanged.Rows = (
+    (context.changectx, ('filectx',)),
+    (context.filectx, ('__init__', 'data', '_filelog', '_filenode')),
+)
+LEFT_OUT_OF_FILELOGS: unchanged.Rows = (
+    (filelog.filelog, ('__init__', 'read', 'get_revlog')),
+    (
+        revlog.revlog,
+        ('__init__', 'revision', 'rawdata', '_revisiondata', *opening.LEFT_OUT),
+    ),
+)
 
 
 def reader(repo: Any, mctx: Any, template_cache: opening.TemplateCache | None) -> Read:
@@ -22,8 +35,10 @@ def reader(repo: Any, mctx: Any, template_cache: opening.TemplateCache | None) -
     def generally(path: bytes) -> bytes:
         return mctx.filectx(path).data()
 
-    if type(mctx) is not context.changectx or not unchanged.is_of(
-        'mercurial.context', context.filectx.data
+    if (
+        type(mctx) is not context.changectx
+        or unchanged.has_own(mctx, ('filectx',))
+        or not unchanged.rows_are_of_mercurial(LEFT_OUT)
     ):
         return generally
     open_filelog = repo.file
@@ -52,21 +67,20 @@ def reader(repo: Any, mctx: Any, template_cache: opening.TemplateCache | None) -
 
 def _reads_plainly() -> bool:
     """Does Mercurial's revlog read a revision without flags as it always did?"""
-    return reading.how_it_reads(revlog.revlog) == reading.PLAIN and unchanged.is_of(
-        'mercurial.revlog',
-        revlog.revlog._revisiondata,
-        revlog.revlog.revision,
-        revlog.revlog.rawdata,
-    )
+    return reading.how_it_reads(
+        revlog.revlog
+    ) == reading.PLAIN and unchanged.rows_are_of_mercurial(LEFT_OUT_OF_FILELOGS)
 
 
 def template_cache_for(repo: Any, path: bytes) -> opening.TemplateCache | None:
     """What opens file logs, if it does so for the one of ``path``."""
     filelog_class: Any = filelog.filelog
     if (
-        not unchanged.is_of('mercurial.localrepo', type(repo.unfiltered()).file)
-        or not unchanged.is_of('mercurial.filelog', filelog_class.__init__)
-        or not unchanged.is_of('mercurial.filelog', filelog_class.read)
+        not unchanged.object_is_of(
+            repo.unfiltered(), ('mercurial.localrepo',), ('file',)
+        )
+        or unchanged.has_own(repo, ('file',))
+        or not unchanged.rows_are_of_mercurial(LEFT_OUT_OF_FILELOGS)
         or repo.currenttransaction() is not None
         or txnutil.mayhavepending(repo.root)
     ):

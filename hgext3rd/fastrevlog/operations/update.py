@@ -52,6 +52,14 @@ _CACHED_READ_SECONDS = (
 _EXPECTED = (ValueError, IndexError, *fallback.STORAGE_ERRORS)
 
 
+# what of Mercurial is left out where a file is created: of a repository, and of others
+_OF_REPOSITORY = ('wwrite', '_filter')
+LEFT_OUT: unchanged.Rows = (
+    (context.workingfilectx, ('write', 'clearunknown')),
+    (vfsmod.vfs, ('__call__', 'setflags', 'write')),
+)
+
+
 class Checkout:
     """What the files of one update have in common.
 
@@ -116,16 +124,15 @@ def is_plain(repo: Any, wctx: Any) -> bool:
     """May files be created without Mercurial's general machinery?"""
     wvfs = repo.wvfs
     ui = repo.ui
-    unfiltered = type(repo.unfiltered())
+    unfiltered = repo.unfiltered()
     return (
         os.name == 'posix'
         and type(wctx) is context.workingctx
         and type(wvfs) is vfsmod.vfs
         and wvfs.createmode is None
-        and unchanged.is_of('mercurial.localrepo', unfiltered.wwrite)
-        and unchanged.is_of('mercurial.localrepo', unfiltered._filter)
-        and unchanged.is_of('mercurial.context', context.workingfilectx.write)
-        and unchanged.is_of('mercurial.context', context.workingfilectx.clearunknown)
+        and not unchanged.has_own(repo, _OF_REPOSITORY)
+        and unchanged.object_is_of(unfiltered, ('mercurial.localrepo',), _OF_REPOSITORY)
+        and unchanged.rows_are_of_mercurial(LEFT_OUT)
         and not (ui.verbose or ui.debugflag)
         and not ui.configbool(b'experimental', b'update.atomic-file')
         and not ui.configbool(b'experimental', b'merge.checkpathconflicts')

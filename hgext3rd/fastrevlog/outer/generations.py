@@ -14,6 +14,7 @@ from typing import Any
 
 from mercurial import smartset
 
+from .. import unchanged
 from ..compat.detect import arguments_of
 from ..engine import columns as columnsmod
 from ..engine import walks
@@ -50,7 +51,7 @@ def make_revancestors(place: Any) -> Any:
         if (
             startdepth
             # it is asked once for each revision, and not for each way to it
-            or (cutfunc is not None and parents.written_in(cutfunc) not in _PURE)
+            or (cutfunc is not None and unchanged.home(cutfunc) not in _PURE)
             or (stopdepth is not None and stopdepth < _MAX_DEPTH)
             # others may be made as they are read: not sooner than needed
             or type(revs) is not smartset.baseset

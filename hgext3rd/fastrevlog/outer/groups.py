@@ -15,14 +15,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from mercurial import changelog, revlog
 from mercurial.revlogutils import deltas as hgdeltas
 
-from .. import process
+from .. import process, unchanged
 from ..compat import incoming as incomingmod
 from ..engine import additions, format
 from ..engine import appends as appendsmod
-from . import adding, stockcode
+from . import adding
 
 _KINDS = (format.KIND_CHANGELOG, format.KIND_MANIFEST)
 _FLAGS = format.FLAGS_MASK
@@ -31,6 +30,7 @@ _REPLACED = (
     'addgroup _addrevision _writing _writeentry _enforceinlinesize size rawsize '
     'compress _chaininfo issnapshot snapshotdepth _get_data_offset'
 )
+_HOMES = ('mercurial.revlog', 'mercurial.changelog')
 _counters = process.counters
 
 
@@ -77,7 +77,8 @@ def _is_plain(rl: Any) -> bool:
         and adding.adds_plainly(rl)
         and rl._nodemap_file is None
         and not rl.feature_config.censorable
-        and stockcode.written_by_mercurial(type(rl), _REPLACED, revlog, changelog)
+        and not unchanged.has_own(rl, _REPLACED.split())
+        and unchanged.parts_are_of(type(rl), _REPLACED, _HOMES)
     )
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import unchanged
 from ..engine import columns as columnsmod
 from ..engine import walks
 from . import parents
@@ -20,7 +21,7 @@ from . import parents
 # To begin with costs 100 microseconds, Mercurial's own walk 1 for each revision.
 _NEAR = 150
 # what Mercurial's functions do their work with
-_STEPS = ('incrementalmissingrevs', 'rev', 'node')
+LEFT_OUT = ('incrementalmissingrevs', 'rev', 'node')
 _HOMES = ('mercurial.revlog', 'mercurial.changelog', 'mercurial.repoview')
 
 
@@ -66,7 +67,7 @@ def _short_way(rl: Any, common: set[int], heads: set[int]) -> list[int] | None:
         return None
     if common and max(known) - min(known) < _NEAR:
         return None
-    if not parents.written_by(rl, _STEPS, _HOMES):
+    if not unchanged.everywhere_of(rl, _HOMES, LEFT_OUT):
         return None
     columns = parents.columns_of(rl)
     if columns is None:

@@ -14,9 +14,9 @@ for parents.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
 from typing import Any
 
+from .. import unchanged
 from ..engine import columns as columnsmod
 from ..engine import format
 from ..engine import index as indexmod
@@ -25,15 +25,12 @@ from ..engine import index as indexmod
 unpack = format.PARENTS.unpack_from
 OFFSET = format.PARENTS_OFFSET
 SHIFT = format.ENTRY_SHIFT
-_PLAIN = (__name__, 'mercurial.repoview')
+# whose answers are those of the index, if they are Mercurial's own
+LEFT_OUT = ('parentrevs', '_uncheckedparentrevs')
+_HOMES = ('mercurial.revlog', 'mercurial.repoview')
 # an attribute of a revlog, and of Mercurial's class for those that have none
 SOURCE = '_fastrevlog_source'
 _READ = '_fastrevlog_index_data'  # an attribute of a revlog while it is opened
-
-
-def written_in(function: Any) -> str:
-    """The name of the module that a Python function was written in, or ''."""
-    return getattr(function, '__globals__', {}).get('__name__', '')
 
 
 def make_parentrevs(place: Any) -> Any:
@@ -96,29 +93,13 @@ def forget_source(rl: Any) -> None:
     rl.__dict__.pop(SOURCE, None)
 
 
-def written_by(rl: Any, names: Iterable[str], homes: Collection[str]) -> bool:
-    """Were the methods of ``rl`` with these names written in these modules?
-
-    Wherever they stand: on the object, on its class, or on one that this inherits from
-    and whose method it calls.
-    """
-    for name in names:
-        if name in rl.__dict__:
-            return False
-        for cls in type(rl).__mro__:
-            function = cls.__dict__.get(name)
-            if function is not None and written_in(function) not in homes:
-                return False
-    return True
-
-
 def is_plain(rl: Any) -> bool:
     """Do the methods of ``rl`` say of parents what the index does, and no more?
 
     A filtered changelog's refuse what is filtered; see its ``filteredrevs``.
     """
-    return isinstance(rl.index, indexmod.IndexProxy) and written_by(
-        rl, ('parentrevs', '_uncheckedparentrevs'), _PLAIN
+    return isinstance(rl.index, indexmod.IndexProxy) and unchanged.everywhere_of(
+        rl, _HOMES, LEFT_OUT
     )
 
 
@@ -127,7 +108,7 @@ def is_direct(method: Any) -> bool:
     rl = getattr(method, '__self__', None)
     return (
         rl is not None
-        and written_in(method.__func__) == __name__
+        and unchanged.home(method.__func__) == _HOMES[0]
         and isinstance(rl.index, indexmod.IndexProxy)
     )
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
+import io
 import pathlib
 import subprocess
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import Any, Callable
 import enginelab
 import pytest
 from conftest import Hg
-from mercurial import commands, error, hg
+from mercurial import commands, dispatch, error, hg
 from mercurial import ui as uimod
 
 from hgext3rd.fastrevlog import settings, stores
@@ -18,6 +19,7 @@ from support import cmdserver
 from support.reports import Counts
 
 Served = Callable[[], Counts]
+assert dispatch.run  # loaded now: it registers what commands need
 
 
 @pytest.fixture
@@ -226,3 +228,91 @@ def test_a_ui_without_settings_has_defaults() -> None:
     ui = uimod.ui()
     enginelab.configitems.loadconfigtable(ui, b"fastrevlog", settings.eh.configtable)
     assert settings.load(ui) == settings.Settings()
+
+
+# several repositories behind one web server
+
+
+def page(app: Any, path: str) -> tuple[str, bytes]:
+    """Status and body of a page of a WSGI application."""
+    status: list[str] = []
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path,
+        "QUERY_STRING": "",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(),
+        "wsgi.errors": io.StringIO(),
+        "wsgi.multithread": False,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+
+    def start(what: str, headers: Any, exc_info: Any = None) -> Any:
+        status.append(what)
+        return lambda data: None
+
+    body = b"".join(app(environ, start))
+    return status[0], body
+
+
+PAGES = ("rev/tip", "file/tip/f", "raw-file/tip/f", "annotate/tip/f", "log", "graph")
+OF_EACH = {
+    "fast": b"[fastrevlog]\ncache-memory = 1000\n",
+    "careful": b"[fastrevlog]\ncheck = collision-detection\n",
+    "off": b"[fastrevlog]\nenabled = no\n",
+}
+
+
+def served_pages(ui: Any, folder: pathlib.Path) -> list[Any]:
+    """The pages of the repositories in ``folder``, by turns, and twice."""
+    from mercurial.hgweb import hgwebdir_mod
+
+    paths = [(name.encode(), bytes(folder / name)) for name in OF_EACH]
+    app = hgwebdir_mod.hgwebdir(paths, ui)
+    return [
+        page(app, f"/{name}/{one}")
+        for _ in range(2)
+        for one in PAGES
+        for name in OF_EACH
+    ]
+
+
+def test_behind_one_web_server_each_keeps_its_own(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HGRCPATH", "")
+    ui = uimod.ui.load()
+    ui.setconfig(b"ui", b"username", b"test")
+    ui.setconfig(b"ui", b"quiet", b"yes")
+    for name, config in OF_EACH.items():
+        repo = hg.repository(ui, bytes(tmp_path / name), create=True)
+        for text in (b"text\n" * 100, b"text\n" * 50 + b"more\n"):
+            (tmp_path / name / "f").write_bytes(text)
+            commands.commit(ui, repo, message=b"m", addremove=True)
+        (tmp_path / name / ".hg" / "hgrc").write_bytes(config)
+    expected = served_pages(uimod.ui.load(), tmp_path)
+    assert {status for status, _body in expected} == {"200 Script output follows"}
+    attached: dict[str, Any] = {}
+    attach = stores.attach
+
+    def noted(repo: Any, *args: Any) -> None:
+        attach(repo, *args)
+        attached[repo.root.rpartition(b"/")[2].decode()] = repo
+
+    monkeypatch.setattr(stores, "attach", noted)
+    with enginelab.installed() as ours:
+        assert served_pages(ours, tmp_path) == expected
+        assert set(attached) == set(OF_EACH)
+        for name, repo in attached.items():
+            assert is_served(repo) is (name != "off")
+            detects = of(repo).hash_policy.collision_detection
+            assert detects is (name == "careful")
+            share = of(repo).share
+            assert share is not None
+            assert (share.asked == 1000) is (name == "fast")

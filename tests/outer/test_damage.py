@@ -143,7 +143,7 @@ def test_a_size_that_is_not_told_bounds_all_the_same(
     def read() -> bytes:
         resource.setrlimit(resource.RLIMIT_AS, (_ROOM + _size(), _ROOM + _size()))
         with enginelab.installed(), pytest.raises(error.RevlogError) as caught:
-            enginelab.stock(where).revision(last)
+            enginelab.ours(where).revision(last)
         return bytes(caught.value)
 
     kind, told = badfiles.in_child(read)
@@ -161,7 +161,7 @@ def test_a_text_whose_size_is_not_told_is_read(tmp_path: pathlib.Path) -> None:
     for rev in range(len(log.places)):
         log.change(rev, ulen=-1)
     with enginelab.installed():
-        assert enginelab.texts(enginelab.stock(where)) == texts
+        assert enginelab.texts(enginelab.ours(where)) == texts
 
 
 _ROOM = 450 << 20  # bytes of address space on top of what there is

@@ -8,7 +8,7 @@ costs a whole index entry: 285 ns, where two numbers out of the bytes that the i
 was parsed from take 180 ns (CPython 3.11).
 
 Our own walks (:mod:`.ancestors`, :mod:`.missing`, :mod:`.predicates`) use columns of an
-index (:mod:`.engine.columns`), where nothing but this module and Mercurial answers
+index (:mod:`..engine.columns`), where nothing but this module and Mercurial answers
 for parents.
 """
 

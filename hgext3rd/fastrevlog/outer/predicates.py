@@ -3,7 +3,7 @@
 """``roots()``, ``merge()``, ``parents()``, ``p1()``, ``p2()``, ``children()``.
 
 Mercurial asks the changelog for both parents of one revision after the other.  What
-these predicates want of them is in the columns of the index (:mod:`.engine.columns`).
+these predicates want of them is in the columns of the index (:mod:`..engine.columns`).
 What they return, and when it is computed, is as with Mercurial.  ``roots`` and
 ``merge`` look into the bytes of the index, since they may be asked for little.
 """

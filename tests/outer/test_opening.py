@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import random
 import struct
 from collections.abc import Iterator
 from typing import Any, Callable
@@ -133,6 +134,31 @@ def test_the_texts_are_mercurials_and_can_be_added_to(
         expected = enginelab.stock(store, b"data/" + name)
         assert enginelab.texts(filelog(store, name)) == enginelab.texts(expected)
     assert len(by_template) > 5
+
+
+def test_a_file_log_that_the_transaction_splits_is_found_where_it_is(
+    store: Any, served: Any, by_template: list[bytes]
+) -> None:
+    def reopened(name: bytes) -> Any:
+        return filelog(store, name, try_split=True)
+
+    for name in (b"B/b", b"B/b", b"a"):
+        reopened(name)
+    assert by_template == [b"B/b", b"a"]
+    tr = enginelab.Transaction(store)
+    rl = reopened(b"a")
+    noise = random.Random(1).randbytes(200_000)
+    enginelab.write(rl, tr, [(noise, len(rl) - 1, -1)])
+    rl._enforceinlinesize(tr)
+    del by_template[:]
+    again = reopened(b"a")
+    assert not by_template
+    assert (again._indexfile, again._inline) == (b"data-s/a.i", False)
+    assert again.rawdata(len(rl) - 1) == noise
+    # nor is such a one taken as the pattern of others
+    assert reopened(b"B/b")._indexfile == b"data/B/b.i"
+    tr.close()
+    assert reopened(b"a").rawdata(len(rl) - 1) == noise
 
 
 def test_other_arguments_have_their_own_template(

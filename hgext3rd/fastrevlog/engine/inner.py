@@ -310,7 +310,7 @@ class InnerRevlog(format.EntryAccess):
         # made at first use; contrib/perf.py puts others in its place
         if self._engine is None:
             config = self.feature_config
-            self._engine = compression.revlog_compressor(
+            self._engine = self.files.storage.compressor(
                 config.compression_engine, config.compression_engine_options
             )
         return self._engine

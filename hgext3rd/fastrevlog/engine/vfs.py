@@ -17,7 +17,7 @@ from typing import Any
 
 from mercurial import pathutil
 
-from . import caches, hashing
+from . import caches, compression, hashing
 
 _POSIX = os.name == 'posix'
 _READ_FLAGS = os.O_RDONLY | getattr(os, 'O_CLOEXEC', 0) | getattr(os, 'O_NOCTTY', 0)
@@ -191,6 +191,7 @@ class StoreVFS:
         'direct',
         'share',
         'hash_policy',
+        '_compressors',
         '_encode',
         '_prefix',
         '_folders',
@@ -206,6 +207,8 @@ class StoreVFS:
         self.opener = opener
         self.share = caches.Share() if share is None else share
         self.hash_policy = hash_policy or hashing.HashPolicy()
+        # by engine and options: to make one takes longer than to compress with it
+        self._compressors: dict[Any, Any] = {}
         self._encode, self._prefix = _path_rule(opener)
         # open by system call? elsewhere Mercurial's opener knows the share modes
         self.direct = direct and self._encode is not None
@@ -268,7 +271,17 @@ class StoreVFS:
         return self.opener(name, mode=mode, checkambig=checkambig)
 
     def exists(self, name: bytes) -> bool:
-        return self.opener.exists(name)
+        """Is there a file or a folder of that name?"""
+        return os.path.exists(self.path(name))
+
+    def compressor(self, engine: bytes, options: dict[bytes, Any]) -> Any:
+        """Mercurial's compressor ``engine``, by name; raises ``Abort``."""
+        key = (engine, *sorted(options.items()))
+        made = self._compressors.get(key)
+        if made is None:
+            made = compression.revlog_compressor(engine, options)
+            self._compressors[key] = made
+        return made
 
     def unlink(self, name: bytes) -> None:
         self.opener.unlink(name)

@@ -274,12 +274,7 @@ def make_init(place: Any) -> Any:
     def init(
         self: Any, opener: Any, target: Any, radix: bytes, *args: Any, **kw: Any
     ) -> None:
-        if (
-            target[0] != KIND_FILELOG
-            or args
-            or kw.get('try_split')
-            or self.__class__ is not outer
-        ):
+        if target[0] != KIND_FILELOG or args or self.__class__ is not outer:
             orig(self, opener, target, radix, *args, **kw)
             return
         # what else Mercurial was asked for decides which template fits
@@ -294,9 +289,12 @@ def make_init(place: Any) -> Any:
             and template_cache.functions == left_out(outer)
         ):
             try:
-                data = template_cache.storage.read_whole(radix + b'.i')
+                storage = template_cache.storage
+                data = storage.read_whole(radix + b'.i')
                 template = template_cache.by_header.get(header_of(data))
-                if template is not None:
+                if template is not None and not (
+                    kw.get('try_split') and _is_being_split(self, radix, storage)
+                ):
                     template.open(self, target, radix, data)
                     counters.served['filelog'] += 1
                     return
@@ -314,10 +312,18 @@ def make_init(place: Any) -> Any:
     return init
 
 
+def _is_being_split(rl: Any, radix: bytes, storage: vfs.StoreVFS) -> bool:
+    """Has the transaction given this file log an index file elsewhere?"""
+    rl.radix = radix
+    return storage.exists(rl._split_index_file)
+
+
 def _learn(rl: Any, opener: Any, key: Any, parse: Any, functions: Any) -> None:
     """Take the file log that Mercurial has just opened as a template."""
     if rl._initempty or rl.uses_rust or not getattr(rl._inner, 'is_fastrevlog', 0):
         return
+    if rl._indexfile != rl.radix + b'.i':
+        return  # is being split
     store = stores.of(opener)
     if not unchanged.is_of('mercurial.revlog', *functions):
         return

@@ -911,7 +911,7 @@ status = subprocess.call(sys.argv[1:])
 print("peak", resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
 sys.exit(status)
 """
-_BOMB = damages.zstd_frame(1 << 17, False, 4800)  # 19 kB, of 600 MB
+_BOMB = damages.zstd_frame(1 << 17, True, 4800)  # 19 kB, of 600 MB
 _MOST = 250_000  # kB
 
 

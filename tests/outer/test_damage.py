@@ -136,7 +136,7 @@ def test_a_size_that_is_not_told_bounds_all_the_same(
     where = enginelab.opener(tmp_path)
     enginelab.built(where, 4, 8, may_inline=inline)
     log = Log(tmp_path / "log")
-    log.replace_last(damage.zstd_frame(1 << 17, False, 4800))
+    log.replace_last(damage.zstd_frame(1 << 17, True, 4800))
     last = len(log.places) - 1
     log.change(last, ulen=-1, base=last if base == "full text" else last - 1)
 

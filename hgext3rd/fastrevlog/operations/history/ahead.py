@@ -25,13 +25,13 @@ from mercurial import error, smartset
 
 from ... import settings
 
-# Below this, starting processes costs more than it gains.  Two workers cost 8 to
-# 15 ms of wall time until both are at work (two processors, 60 MB of memory), and what
-# the parent has read, each touches and reads for itself.  Of `log -p` the newest 10
-# (80 ms left after the first) took 0.41 s with two workers and 0.36 s without where
-# manifests are large, the newest 20 0.47 and 0.39, the newest 40 1.18 and 1.30; where
-# they are small the same, 0.40 and 0.45, 0.88 and 0.89.
-WORTHWHILE = 0.12  # seconds of work that is left
+# Below this, starting processes costs more than it gains: until two workers are at work
+# takes 8 to 15 ms, and what the parent has read, each touches and reads for itself.
+# Chosen from the best runs of `log -p` in one process and in two, in seconds (a busy
+# machine, two processors): large manifests 0.30 and 0.37 for the newest 10, 0.39 and
+# 0.47 for 20, 1.30 and 1.18 for 40; small ones 0.54 and 0.54, 0.45 and 0.40, 0.89 and
+# 0.88.
+WORTHWHILE = 0.12  # seconds of processor time that is left
 # To hand a piece out and its answer back costs both sides about 25 us: of `log` without
 # diffs over 42,000 changesets, 27 us each, half is gained on the clock for two thirds
 # more processor time.
@@ -99,8 +99,8 @@ class Ahead:
         return 0
 
     def _clock(self) -> float:
-        """Seconds, without those spent waiting for the reader of the output."""
-        return time.perf_counter() - self._ui._blockedtimes[b'stdio_blocked'] / 1000
+        """Seconds that could be shared out: of work, not of waiting."""
+        return time.process_time()
 
     def _by_workers(
         self, workers: int, items: Iterator[Any], shown: int, left: int | None

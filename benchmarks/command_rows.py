@@ -212,7 +212,6 @@ ROWS: dict[str, Row] = {
             "verify against damage only (fastrevlog.verify-check)",
             lambda _: ["verify", "--config", "fastrevlog.verify-check=fast"],
         ),
-        Row("root", "root", lambda _: ["root"], uses="", repeat=5),
         Row("log-wd", "log -r .", lambda _: ["log", "-r", "."], uses="", repeat=5),
         Row("status", "status", lambda _: ["status"], uses="", repeat=5),
     )

@@ -36,6 +36,8 @@ WORTHWHILE = 0.12  # seconds of processor time that is left
 # diffs over 42,000 changesets, 27 us each, half is gained on the clock for two thirds
 # more processor time.
 CHEAP = 0.0003  # seconds of one piece
+# What is loaded for the first piece takes a tenth of that.
+LARGE = 0.25  # seconds of the first piece
 
 
 class Ahead:
@@ -156,11 +158,12 @@ class Ahead:
 def _pays(shown: int, total: int | None, seconds: float, first: float) -> bool:
     """Is what is left probably worth it, after ``shown`` items in ``seconds``?
 
-    The first one takes longer than others, because things are loaded for it.  Of an
-    unknown number as many are expected as there were.
+    The first one takes longer than others, because things are loaded for it: on its own
+    it tells something only if it is large.  Of an unknown number as many are expected as
+    there were.
     """
     if shown == 1:
-        return total is not None and (total - 1) * first / 8 > WORTHWHILE
+        return total is not None and first > LARGE
     later = seconds - first
     if later / (shown - 1) < CHEAP:
         return False

@@ -63,8 +63,14 @@ class Home:
         if os.path.exists(os.path.join(source, "sharedpath")):
             raise SetupError(f"{repo} is a share: name the repository it shares")
         drop = shutil.ignore_patterns("dirstate*", "*lock", "undo*", "cache", "wcache")
+        store = os.path.join(source, "store")
+
+        def ignored(folder: str, names: list[str]) -> set[str]:
+            # below the store's top there is history, whatever its name
+            return set(drop(folder, names)) if folder in (source, store) else set()
+
         target = os.path.join(self.folder, "repo", ".hg")
-        shutil.copytree(source, target, symlinks=True, ignore=drop)
+        shutil.copytree(source, target, symlinks=True, ignore=ignored)
         self.untimed("debugupdatecaches")
 
     def line(self, args: list[str], *, report: bool = False) -> list[str]:

@@ -158,8 +158,8 @@ class Ahead:
 def _pays(shown: int, total: int | None, seconds: float, first: float) -> bool:
     """Is what is left probably worth it, after ``shown`` items in ``seconds``?
 
-    The first one takes longer than others, because things are loaded for it: on its own
-    it tells something only if it is large.  Of an unknown number as many are expected as
+    The first one takes longer than others, because things are loaded for it: alone it
+    tells something only if it is large.  Of an unknown number as many are expected as
     there were.
     """
     if shown == 1:

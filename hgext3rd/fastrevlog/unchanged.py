@@ -16,8 +16,18 @@ stand for.
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Collection, Iterable
 from typing import Any
+
+
+@contextlib.contextmanager
+def _a_context() -> Any:
+    yield
+
+
+# the code of every function that the decorator for context managers makes
+_CONTEXT_MANAGER = _a_context.__code__
 
 # ours -> what it is in place of
 _stock_of: dict[Any, Any] = {}
@@ -43,10 +53,12 @@ def stock_of(function: Any) -> Any:
 def home(function: Any) -> str:
     """The name of the module in which ``function`` was written; '' if unknown.
 
-    Of a method, a property, a class method or a static method, that of the function in
-    it.  Wrappers are not looked through, but for our own.
+    Of a method, a property, a class method, a static method or a context manager, that
+    of the function in it.  Wrappers are not looked through, but for our own.
     """
     function = stock_of(function)
+    if getattr(function, '__code__', None) is _CONTEXT_MANAGER:
+        return home(function.__wrapped__)
     for attribute in ('__func__', 'fget', 'func'):
         # a bound, class or static method; a property; Mercurial's cached properties
         inner = getattr(function, attribute, None)
@@ -108,6 +120,17 @@ def object_is_of(instance: Any, modules: Iterable[str], names: Iterable[str]) ->
     )
 
 
+def is_in_place(owner: Any) -> bool:
+    """Has nobody put another class in the place of the class ``owner``?
+
+    Of a module, yes.
+    """
+    if not isinstance(owner, type):
+        return True
+    module = sys.modules.get(owner.__module__)
+    return vars(module).get(owner.__name__) is owner if module else False
+
+
 # rows of what a short way leaves out: a class, and methods of it
 Rows = tuple[tuple[type, tuple[str, ...]], ...]
 
@@ -115,10 +138,12 @@ Rows = tuple[tuple[type, tuple[str, ...]], ...]
 def rows_are_of_mercurial(rows: Rows) -> bool:
     """Were all these methods written in the modules of their classes?
 
-    Methods that this Mercurial does not have are nobody's.
+    And are these still the classes there?  Methods that this Mercurial does not have
+    are nobody's.
     """
     return all(
-        methods_are_of(
+        is_in_place(cls)
+        and methods_are_of(
             cls, (cls.__module__,), [name for name in names if hasattr(cls, name)]
         )
         for cls, names in rows
@@ -143,28 +168,42 @@ def everywhere_of(
     return True
 
 
-@contextlib.contextmanager
-def _a_context() -> Any:
-    yield
-
-
-_CONTEXT_MANAGER = _a_context.__code__
-
-
 def parts_are_of(owner: Any, names: str, modules: Iterable[str] = ()) -> bool:
     """Were the functions ``names`` of a class or a module written in ``modules``?
 
-    In that of ``owner`` itself, if none is named.  Looks into context managers, which
-    are written with a decorator.
+    In that of ``owner`` itself, if none is named; a class must then still be the one
+    that its module has under that name.
     """
+    if not modules and not is_in_place(owner):
+        return False
     modules = tuple(modules) or (getattr(owner, '__module__', owner.__name__),)
-    for name in names.split():
-        function = stock_of(getattr(owner, name, None))
-        if getattr(function, '__code__', None) is _CONTEXT_MANAGER:
-            function = function.__wrapped__
-        if hasattr(function, '__wrapped__') or home(function) not in modules:
+    return all(home(getattr(owner, name, None)) in modules for name in names.split())
+
+
+def is_within(function: Any, packages: tuple[str, ...]) -> bool:
+    """Was ``function``, with all that is wrapped around it, written below ``packages``?
+
+    These end in a dot.  What ``extensions.wrapfunction`` has put around it is looked
+    through; other wrappers are not.
+    """
+    for _layers in range(20):
+        function = stock_of(getattr(function, '__func__', function))
+        wrapper = getattr(function, '_unboundwrapper', None)
+        if not _is_below(function if wrapper is None else wrapper, packages):
             return False
-    return True
+        if wrapper is None:
+            return True
+        function = function._origfunc
+    return False
+
+
+def _is_below(function: Any, packages: tuple[str, ...]) -> bool:
+    scope = getattr(function, '__globals__', None)
+    if scope is None:
+        return type(function).__module__ == 'builtins' or str(
+            getattr(function, '__module__', '')
+        ).startswith(packages)
+    return str(scope.get('__name__', '')).startswith(packages)
 
 
 _REVLOG_MODULES = frozenset(

@@ -135,6 +135,8 @@ def _create(archiver: Any, name: bytes, mode: int, data: bytes) -> bool:
         return False
     audit = archiver.__dict__.get(_AUDIT)
     if audit is None:
+        if not unchanged.rows_are_of_mercurial(newfiles.LEFT_OUT):
+            return False
         audit = archiver.__dict__[_AUDIT] = newfiles.auditor(opener)
     path = os.path.join(archiver.basedir, name)
     try:

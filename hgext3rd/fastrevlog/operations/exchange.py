@@ -21,11 +21,11 @@ from mercurial import (
     revlogutils,
     store,
 )
-from mercurial.revlogutils import deltas as hgdeltas
 from mercurial.revlogutils import rewrite
 
 from .. import fallback, process, stores, unchanged
 from ..compat import incoming as incomingmod
+from ..outer import adding, opening
 from . import changegroups, receiving
 
 _counters = process.counters
@@ -37,7 +37,7 @@ _UNPACKERS = (
 
 
 # what of an unpacker is left out where its deltas are read
-_READING = 'deltachunk _chunklength _deltaheader'
+LEFT_OUT_OF_READING = 'deltachunk _chunklength _deltaheader'
 _OF_UNPACKER = 'deltaiter deltachunk filelogheader _chunklength'
 # what is done here in another way must be Mercurial's own: owner, names
 LEFT_OUT: tuple[tuple[Any, str], ...] = (
@@ -51,9 +51,8 @@ LEFT_OUT: tuple[tuple[Any, str], ...] = (
     (revlog.revlog, 'addgroup _addrevision _writing _writeentry _enforceinlinesize'),
     (revlog.revlog, 'size rawsize iscensored _peek_iscensored compress chainbase'),
     (revlog.revlog, '_chaininfo issnapshot snapshotdepth _nodeduplicatecallback'),
-    (hgdeltas.deltacomputer, 'finddeltainfo _builddeltainfo _fullsnapshotinfo'),
-    (hgdeltas.deltacomputer, 'buildtext'),
-    (hgdeltas._SparseDeltaSearch, 'is_good_delta_info _pre_filter_rev _init_cached'),
+    (revlog.revlog, '__init__ rev ' + ' '.join(opening.LEFT_OUT)),
+    *adding.LEFT_OUT_OF_SEARCH,
 )
 
 
@@ -95,9 +94,9 @@ def _reads_plainly(unpacker: Any) -> bool:
     return (
         unpacker.__class__ in _UNPACKERS
         and incomingmod.are_objects()
-        and not unchanged.has_own(unpacker, _READING.split())
+        and not unchanged.has_own(unpacker, LEFT_OUT_OF_READING.split())
         and unchanged.parts_are_of(
-            unpacker.__class__, _READING, ('mercurial.changegroup',)
+            unpacker.__class__, LEFT_OUT_OF_READING, ('mercurial.changegroup',)
         )
     )
 

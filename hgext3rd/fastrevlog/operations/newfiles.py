@@ -10,9 +10,16 @@ from collections.abc import Callable
 from typing import Any
 
 from mercurial import error, pathutil, util
+from mercurial import vfs as vfsmod
 
+from .. import unchanged
 from ..engine import vfs
 
+# what of Mercurial is left out where a file is created
+LEFT_OUT: unchanged.Rows = (
+    (vfsmod.vfs, ('__call__', '_auditpath')),
+    (pathutil.pathauditor, ('__call__',)),
+)
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, 'O_CLOEXEC', 0)
 
 

@@ -54,9 +54,13 @@ _EXPECTED = (ValueError, IndexError, *fallback.STORAGE_ERRORS)
 
 # what of Mercurial is left out where a file is created: of a repository, and of others
 _OF_REPOSITORY = ('wwrite', '_filter')
+_OF_VFS = ('_auditpath', 'setflags', 'write', 'lstat', 'unlinkpath')
 LEFT_OUT: unchanged.Rows = (
-    (context.workingfilectx, ('write', 'clearunknown')),
-    (vfsmod.vfs, ('__call__', 'setflags', 'write')),
+    (context.workingctx, ('__getitem__', 'filectx')),
+    (context.workingfilectx, ('__init__', 'write', 'clearunknown', 'lstat')),
+    (context.workingfilectx, ('audit', 'remove')),
+    (vfsmod.vfs, _OF_VFS),
+    *newfiles.LEFT_OUT,
 )
 
 
@@ -131,6 +135,8 @@ def is_plain(repo: Any, wctx: Any) -> bool:
         and type(wvfs) is vfsmod.vfs
         and wvfs.createmode is None
         and not unchanged.has_own(repo, _OF_REPOSITORY)
+        and not unchanged.has_own(wctx, ('__getitem__', 'filectx'))
+        and not unchanged.has_own(wvfs, _OF_VFS)
         and unchanged.object_is_of(unfiltered, ('mercurial.localrepo',), _OF_REPOSITORY)
         and unchanged.rows_are_of_mercurial(LEFT_OUT)
         and not (ui.verbose or ui.debugflag)
@@ -240,9 +246,7 @@ def _removes_plainly(repo: Any) -> bool:
         current = os.getcwdb()
     except OSError:
         return False
-    return not current.startswith(repo.root + b'/') and unchanged.methods_are_of(
-        context.workingfilectx, ('mercurial.context',), ('audit', 'remove')
-    )
+    return not current.startswith(repo.root + b'/')
 
 
 def _fewer_workers(

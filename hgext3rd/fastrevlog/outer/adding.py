@@ -20,6 +20,16 @@ from ..compat import incoming as incomingmod
 from ..engine import additions, deltas, format
 from . import opening
 
+# of Mercurial's search for a delta, where one that came is found good without it:
+# owner, names
+LEFT_OUT_OF_SEARCH: tuple[tuple[Any, str], ...] = (
+    (
+        hgdeltas.deltacomputer,
+        'finddeltainfo _builddeltainfo _fullsnapshotinfo buildtext',
+    ),
+    (hgdeltas._SparseDeltaSearch, 'is_good_delta_info _pre_filter_rev _init_cached'),
+)
+
 
 class _NoTransaction:
     """The transaction of what is worked out in memory."""

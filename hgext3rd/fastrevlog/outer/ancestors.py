@@ -19,6 +19,7 @@ from typing import Any
 
 from mercurial import ancestor
 
+from .. import unchanged
 from ..engine import columns as columnsmod
 from ..engine import walks
 from . import parents
@@ -32,6 +33,9 @@ _NEAR = 24
 # less (4 ns against 100).
 _C_WALKS = 20
 _C_ERRORS = (ValueError, IndexError, OverflowError, TypeError)
+# methods of Mercurial's lazy ancestors for which there are others here
+LEFT_OUT = ('__iter__', '__contains__')
+_HOMES = ('mercurial.ancestor',)
 
 
 class LazyAncestors(ancestor.lazyancestors):  # type: ignore[misc]
@@ -123,7 +127,11 @@ def make_ancestors(place: Any) -> Any:
 
     def ancestors(self: Any, *args: Any, **kw: Any) -> Any:
         found = orig(self, *args, **kw)
-        if type(found) is stock_class and parents.is_direct(found._parentrevs):
+        if (
+            type(found) is stock_class
+            and parents.is_direct(found._parentrevs)
+            and unchanged.methods_are_of(stock_class, _HOMES, LEFT_OUT)
+        ):
             found.__class__ = LazyAncestors
         return found
 

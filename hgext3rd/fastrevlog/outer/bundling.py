@@ -13,14 +13,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from mercurial import util
+from mercurial import changegroup, util
 
 from .. import unchanged
 
 _CHANGEGROUP = 'mercurial.changegroup'
 # an attribute of the unpacker: the stream that holds nothing but its changegroup
 _WHOLE = '_fastrevlog_whole_stream'
-_READING = ('getchunks', 'read', '_chunklength')
+# of the unpacker, of its module and of its stream
+LEFT_OUT = ('getchunks', 'read')
+LEFT_OUT_OF_MODULE = ('getchunk', 'chunkheader')
+LEFT_OUT_OF_STREAM = ('__init__', '__iter__', 'read')
 
 
 def make_makechangegroup(place: Any) -> Any:
@@ -58,8 +61,7 @@ def _is_untouched(unpacker: Any, stream: Any) -> bool:
         unpacker._stream is stream
         and unpacker.callback is None
         and stream.tell() == 0
-        and unchanged.object_is_of(unpacker, (_CHANGEGROUP,), _READING)
-        and unchanged.object_is_of(
-            stream, ('mercurial.util',), ('__init__', '__iter__', 'read')
-        )
+        and unchanged.object_is_of(unpacker, (_CHANGEGROUP,), LEFT_OUT)
+        and unchanged.parts_are_of(changegroup, ' '.join(LEFT_OUT_OF_MODULE))
+        and unchanged.object_is_of(stream, ('mercurial.util',), LEFT_OUT_OF_STREAM)
     )

@@ -32,15 +32,15 @@ from ..engine import compression, deltagroup
 from . import ahead, filegroups, sources
 
 _CHANGEGROUP = 'mercurial.changegroup'
-# what we leave out, of the packer and of its module
-_PACKER_METHODS = (
+# of the packer, and of its module
+LEFT_OUT = (
     'generate',
     '_generatechangelog',
     'generatemanifests',
     'generatefiles',
     '_prunemanifests',
 )
-_FUNCTIONS = (
+LEFT_OUT_OF_MODULE = (
     'deltagroup',
     '_revisiondeltatochunks',
     'chunkheader',
@@ -108,10 +108,10 @@ def _is_plain(packer: Any) -> bool:
         or ui.config(b'devel', b'bundle.delta') not in _MODES
     ):
         return False
-    functions = [getattr(changegroup, name, None) for name in _FUNCTIONS]
+    functions = [getattr(changegroup, name, None) for name in LEFT_OUT_OF_MODULE]
     return (
         unchanged.is_of(_CHANGEGROUP, packer._builddeltaheader, *functions)
-        and unchanged.object_is_of(packer, (_CHANGEGROUP,), _PACKER_METHODS)
+        and unchanged.object_is_of(packer, (_CHANGEGROUP,), LEFT_OUT)
         and sources.is_plain_repo(repo)
     )
 
@@ -249,9 +249,12 @@ class _Sender:
 
     def _manifest_group(self) -> ManifestGroup | None:
         """What is to be sent of the manifest; None: for Mercurial to send."""
-        rl = self.repo.manifestlog.getstorage(b'').get_revlog()
+        storage = self.repo.manifestlog.getstorage(b'')
+        rl = storage.get_revlog()
         source = sources.source_of(rl)
         if source is None or not self.fast or not self.manifests:
+            return None
+        if not (sources.is_plain_manifest(storage) and sources.is_plain_revlog(rl)):
             return None
         revs = sorted([rl.rev(node) for node in self.manifests])
         bases = deltagroup.plan(source, revs, self.mode, sources.neutral_flags())

@@ -102,8 +102,10 @@ class FileGroups:
         if self._settled:
             source = self._closed_source(name)
         if source is None:
-            rl = self._open(name)
-            source = None if rl is None else sources.source_of(rl)
+            log = self._repo.file(name)
+            if sources.is_plain_filelog(log):
+                rl = log.get_revlog()
+                source = sources.source_of(rl) if sources.is_plain_revlog(rl) else None
             if source is None or not source.revisions:
                 return None
         entries = source.entries
@@ -171,19 +173,13 @@ class FileGroups:
             templates.storage.hash_policy,
         )
 
-    def _open(self, name: bytes) -> Any:
-        """The revlog of a file, opened by Mercurial; None for unusual storage."""
-        log = self._repo.file(name)
-        get_revlog = getattr(log, 'get_revlog', None)
-        return None if get_revlog is None else get_revlog()
-
     def _made(self, name: bytes, rl: Any) -> Any:
         made = None
 
         def make(rev: int, base: int) -> tuple[bytes, bytes]:
             nonlocal made
             if made is None:
-                opened = self._open(name) if rl is None else rl
+                opened = self._repo.file(name).get_revlog() if rl is None else rl
                 made = sources.make_delta(opened, self._sender.mode)
             return made(rev, base)
 

@@ -25,10 +25,11 @@ from . import adding
 
 _KINDS = (format.KIND_CHANGELOG, format.KIND_MANIFEST)
 _FLAGS = format.FLAGS_MASK
-# of which something is done here in another way
-_REPLACED = (
+# for which something is done here in another way
+LEFT_OUT = (
     'addgroup _addrevision _writing _writeentry _enforceinlinesize size rawsize '
-    'compress _chaininfo issnapshot snapshotdepth _get_data_offset'
+    'rev iscensored _peek_iscensored compress _chaininfo issnapshot snapshotdepth '
+    '_get_data_offset'
 )
 _HOMES = ('mercurial.revlog', 'mercurial.changelog')
 _counters = process.counters
@@ -77,8 +78,12 @@ def _is_plain(rl: Any) -> bool:
         and adding.adds_plainly(rl)
         and rl._nodemap_file is None
         and not rl.feature_config.censorable
-        and not unchanged.has_own(rl, _REPLACED.split())
-        and unchanged.parts_are_of(type(rl), _REPLACED, _HOMES)
+        and not unchanged.has_own(rl, LEFT_OUT.split())
+        and unchanged.parts_are_of(type(rl), LEFT_OUT, _HOMES)
+        and all(
+            unchanged.parts_are_of(owner, names)
+            for owner, names in adding.LEFT_OUT_OF_SEARCH
+        )
     )
 
 

@@ -12,11 +12,15 @@ from mercurial import changelog, filelog, mdiff, revlog
 from .. import unchanged
 from ..engine import deltagroup, format
 from ..engine import inner as innermod
+from . import opening
 
 _REVLOG = 'mercurial.revlog'
 _CHANGELOG = ('mercurial.changelog', 'mercurial.repoview', _REVLOG)
-# how a revlog answers to those who send it
-_SENDING = (
+# how a revlog is opened, and answers to those who send it
+LEFT_OUT = (
+    '__init__',
+    *opening.LEFT_OUT,
+    'reading',
     'emitrevisions',
     '_emit_revisions',
     '_candelta',
@@ -36,7 +40,7 @@ _SENDING = (
     'ancestors',
 )
 _FILELOG = 'mercurial.filelog'
-_FILELOG_METHODS = (
+LEFT_OUT_OF_FILELOGS = (
     '__init__',
     '__len__',
     '__iter__',
@@ -46,6 +50,8 @@ _FILELOG_METHODS = (
     'node',
     'rev',
 )
+_MANIFEST = 'mercurial.manifest'
+LEFT_OUT_OF_MANIFESTS = ('emitrevisions',)
 _REPOSITORY = ('mercurial.localrepo', 'mercurial.repoview')
 
 
@@ -54,25 +60,44 @@ def is_plain_repo(repo: Any) -> bool:
 
     The repository's own methods, those of all its revlogs and of its file logs.
     """
-    names = [name for name in _SENDING if hasattr(revlog.revlog, name)]
+    names = _existing(revlog.revlog)
     return (
         isinstance(repo.changelog._inner, innermod.InnerRevlog)
         and unchanged.object_is_of(repo, _REPOSITORY, ('file',))
         and unchanged.methods_are_of(revlog.revlog, (_REVLOG,), names)
-        and unchanged.methods_are_of(filelog.filelog, (_FILELOG,), _FILELOG_METHODS)
+        and unchanged.methods_are_of(filelog.filelog, (_FILELOG,), LEFT_OUT_OF_FILELOGS)
     )
 
 
 def is_plain_changelog(cl: Any) -> bool:
     """Whether changesets are read by Mercurial's own code, from their texts."""
-    names = [name for name in _SENDING if hasattr(cl, name)]
+    names = _existing(type(cl))
+    revision = changelog.changelogrevision
     return (
         unchanged.object_is_of(cl, _CHANGELOG, [*names, 'changelogrevision'])
         and getattr(cl, '_copiesstorage', None) != b'changeset-sidedata'
-        and unchanged.is_of(
-            'mercurial.changelog', changelog.changelogrevision.files.fget
-        )
+        and unchanged.is_of('mercurial.changelog', revision.files, revision.manifest)
     )
+
+
+def is_plain_manifest(storage: Any) -> bool:
+    """Whether the manifest's ``storage`` does not come between its revlog and us."""
+    return unchanged.object_is_of(storage, (_MANIFEST,), LEFT_OUT_OF_MANIFESTS)
+
+
+def is_plain_filelog(log: Any) -> bool:
+    """Whether this is Mercurial's own file log, which is to be sent."""
+    return unchanged.object_is_of(log, (_FILELOG,), LEFT_OUT_OF_FILELOGS)
+
+
+def is_plain_revlog(rl: Any) -> bool:
+    """Whether this is Mercurial's own revlog, and what it says is in its files."""
+    return unchanged.object_is_of(rl, (_REVLOG,), _existing(type(rl)))
+
+
+def _existing(cls: type) -> list[str]:
+    """The methods that are left out, as far as this Mercurial has them."""
+    return [name for name in LEFT_OUT if hasattr(cls, name)]
 
 
 def neutral_flags() -> int:

@@ -20,11 +20,14 @@ from typing import Any
 
 from mercurial import context, mdiff
 
+from ... import unchanged
 from . import ahead, plain
 
 _TEXTS = 4  # that a process holds: those of a revision and of its parents
 # A run of revisions begins with the text of a parent that somebody else has read.
 _LONGEST_RUN = 32
+# functions of Mercurial's module for which there are others here
+LEFT_OUT = '_annotatepair _decoratelines'
 
 Parents = Callable[[Any], list[Any]]
 # what is the same: first line and end in the parent, first and end in the child
@@ -35,6 +38,10 @@ def annotate(
     orig: Any, module: Any, base: Any, parents: Parents, skiprevs: Any, diffopts: Any
 ) -> Any:
     """What ``orig``, which is ``dag_util.annotate`` of ``module``, would return."""
+    if not unchanged.parts_are_of(module, LEFT_OUT, (module.__name__,)):
+        plain.refuse(base._repo.ui, 'annotate', 'comparison: changed by an extension')
+        found: list[Any] = orig(base, parents, skiprevs=skiprevs, diffopts=diffopts)
+        return found
     histories, order = _walk(base, parents)
     comparison = Comparison(orig, module, base, histories, order, diffopts)
     numbers = ahead.Ahead(
@@ -130,8 +137,7 @@ class Comparison:
         reason = plain.refusal(self._repo.ui, self._repo)
         if reason is not None:
             return reason
-        module = self.module
-        for function in (self._orig, module._annotatepair, mdiff.allblocks):
+        for function in (self._orig, mdiff.allblocks):
             if not plain.is_known(function):
                 return 'comparison: changed by an extension'
         if not plain.is_known(context.filectx.data):

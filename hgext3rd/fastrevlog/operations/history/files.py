@@ -21,6 +21,10 @@ from mercurial import context, mdiff
 
 from . import ahead, plain
 
+# of `patch`, and of a file's context: what workers call
+IN_WORKERS = ('_filepairs', 'diffcontent')
+IN_WORKERS_OF_FILES = ('data', 'isbinary', 'cmp', 'size')
+
 Pair = tuple[Any, Any, Any]  # old name, new name, how it was copied
 Diff = tuple[Any, Any, list[bytes], Any]  # both files, header, hunks
 
@@ -80,11 +84,9 @@ class FilePairs:
             if type(ctx) is not context.changectx:
                 return 'files: of the working directory'
         patch = self._patch
-        filectx: Any = context.filectx
-        for function in (
-            *(self._orig, patch._filepairs, patch.diffcontent, mdiff.unidiff),
-            *(filectx.data, filectx.isbinary, filectx.cmp, filectx.size),
-        ):
+        functions = [getattr(patch, name) for name in IN_WORKERS]
+        functions += [getattr(context.filectx, name) for name in IN_WORKERS_OF_FILES]
+        for function in (self._orig, mdiff.unidiff, *functions):
             if not plain.is_known(function):
                 return 'comparison: changed by an extension'
         return None

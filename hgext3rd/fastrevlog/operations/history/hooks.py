@@ -155,6 +155,7 @@ def make_searchfiles(place: Any) -> Any:
 
     def searchfiles(self: Any, revs: Any, makefilematcher: Any) -> Any:
         plain = self._diff and not self._all_files and not self._follow
+        plain = plain and '_prep' not in self.__dict__
         if not plain or _one_process(self._ui):
             return orig(self, revs, makefilematcher)
         from . import search

@@ -33,12 +33,13 @@ _GROWING_MATCHER = '_fileancestors.<locals>.filematcher'
 # second or so; the longest run of changesets of the usual size takes as much.
 _LARGE = 300
 
-# methods of a displayer and a differ that are asked for their origin
-_DISPLAYER = (
+# methods of a displayer, and of a differ, that workers call; what an extension made of
+# them may keep something from one changeset to the next
+IN_WORKERS = (
     *('show', '_show', '_showpatch', '_showobsfate', '_exthook'),
     *('flush', 'close'),
 )
-_DIFFER = ('showdiff', 'getdiffstats', '_makehunksfilter')
+IN_WORKERS_OF_DIFFER = ('showdiff', 'getdiffstats', '_makehunksfilter')
 
 Loop = Callable[..., None]
 
@@ -158,7 +159,7 @@ def _displayer_refusal(displayer: Any) -> str | None:
         return 'template: a list whose items are joined'
     if cls not in (logcmdutil.changesetprinter, logcmdutil.changesettemplater):
         return 'displayer: of a kind of its own'
-    for name in _DISPLAYER:
+    for name in IN_WORKERS:
         # `show` of the object itself is ours
         own = name in displayer.__dict__ and name != 'show'
         if own or not plain.is_known(getattr(cls, name)):
@@ -166,7 +167,7 @@ def _displayer_refusal(displayer: Any) -> str | None:
     differ = displayer._differ
     if type(differ) is not logcmdutil.changesetdiffer:
         return 'displayer: a differ of a kind of its own'
-    if not all(plain.is_known(getattr(differ, name)) for name in _DIFFER):
+    if not all(plain.is_known(getattr(differ, name)) for name in IN_WORKERS_OF_DIFFER):
         return 'displayer: an extension changed the differ'
     matcher = differ._makefilematcher
     known = (*_CONSTANT_MATCHERS, _GROWING_MATCHER)

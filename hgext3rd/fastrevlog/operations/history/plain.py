@@ -22,24 +22,7 @@ _REMOTE = {b'lfs', b'exp-remotefilelog-repo-req-1', b'exp-sqlite-001'}
 
 def is_known(function: Any) -> bool:
     """Is ``function`` Mercurial's, with all that is wrapped around it?"""
-    for _layers in range(20):
-        function = unchanged.stock_of(getattr(function, '__func__', function))
-        wrapper = getattr(function, '_unboundwrapper', None)
-        if not _written_in(function if wrapper is None else wrapper):
-            return False
-        if wrapper is None:
-            return True
-        function = function._origfunc
-    return False
-
-
-def _written_in(function: Any) -> bool:
-    scope = getattr(function, '__globals__', None)
-    if scope is None:
-        return type(function).__module__ == 'builtins' or str(
-            getattr(function, '__module__', '')
-        ).startswith(_KNOWN)
-    return str(scope.get('__name__', '')).startswith(_KNOWN)
+    return unchanged.is_within(function, _KNOWN)
 
 
 def refusal(ui: Any, repo: Any, buffered: bool = False) -> str | None:

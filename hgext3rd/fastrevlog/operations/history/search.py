@@ -19,7 +19,9 @@ from mercurial import scmutil
 
 from . import ahead, plain
 
-_METHODS = ('searchfiles', 'skipfile', '_grepbody', '_readfile', '_prep')
+# of the searcher, and of its module: what workers call, or something else stands for
+IN_WORKERS = ('searchfiles', 'skipfile', '_grepbody', '_readfile', '_prep')
+IN_WORKERS_OF_MODULE = ('matchlines',)
 
 # a file, and lines that match: number, first and last column of the match, line
 Found = list[tuple[int, int, int, bytes]]
@@ -78,6 +80,7 @@ class Search:
         self._orig = orig
         self._module = module
         self._searcher = searcher
+        self._prepare = searcher._prep
         self._matcher_of = makefilematcher
         self._capture: Any = None
 
@@ -89,8 +92,9 @@ class Search:
             return reason
         if type(searcher) is not self._module.grepsearcher:
             return 'search: of a kind of its own'
-        methods = [getattr(self._module.grepsearcher, name) for name in _METHODS]
-        for function in (self._orig, self._module.matchlines, *methods):
+        functions = [getattr(self._module, name) for name in IN_WORKERS_OF_MODULE]
+        functions += [getattr(searcher, name) for name in IN_WORKERS if name != '_prep']
+        for function in (self._orig, self._prepare, *functions):
             if not plain.is_known(function):
                 return 'search: changed by an extension'
         if not plain.is_known(self._matcher_of):

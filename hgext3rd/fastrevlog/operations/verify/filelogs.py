@@ -21,6 +21,7 @@ from mercurial import filelog, mdiff, revlog
 from mercurial.node import bin
 from mercurial.utils import storageutil
 
+from ... import unchanged
 from ...engine import compression, format, hashing
 from ...engine.counters import counters
 
@@ -28,6 +29,16 @@ _ORIGINS = 32  # file logs kept open to look up what was copied from them
 _HELD = 32 << 20  # bytes of texts held as bases of deltas
 _ENTRY_SIZE = format.ENTRY_SIZE  # interleaved with data when inline
 _FLAGS = format.FLAGS_MASK
+# methods of a file log, and of its revlog, that are not called for a flawless one
+LEFT_OUT = 'verifyintegrity renamed revision rawdata __iter__ node rev linkrev parents'
+LEFT_OUT_OF_REVLOGS = (
+    'verifyintegrity revision rawdata _revisiondata _rawtext checkhash hash checksize '
+    'rawsize __iter__ node rev flags parents linkrev'
+)
+
+
+_OF_FILELOG = LEFT_OUT.split()
+_OF_REVLOG = LEFT_OUT_OF_REVLOGS.split()
 
 
 class FilelogFacts(NamedTuple):
@@ -58,6 +69,8 @@ class FilelogChecker:
         if type(fl) not in (filelog.filelog, filelog.narrowfilelog):
             return None
         rl = fl._revlog
+        if unchanged.has_own(fl, _OF_FILELOG) or unchanged.has_own(rl, _OF_REVLOG):
+            return None
         count = len(rl)
         if type(rl) is not revlog.revlog or not count:
             return None

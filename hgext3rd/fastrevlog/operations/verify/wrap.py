@@ -40,6 +40,7 @@ from mercurial import verify, worker
 from ... import settings, stores, unchanged
 from ...workers import cpus
 from ...workers import pool as poolmod
+from . import filelogs
 from . import standins as standinsmod
 
 # Below this, starting processes costs more than it gains.  In file logs; one
@@ -54,16 +55,12 @@ _STANDINS = '_fastrevlog_standins'  # an attribute of the verifier
 
 # what of Mercurial is left out for a file log that a stand-in stands for: a module,
 # a class in it or '', and functions
+_OF_VERIFIER = '_checkentry _err _warn _exc'
 LEFT_OUT = (
-    ('mercurial.verify', 'verifier', '_checkentry _err _warn _exc'),
+    ('mercurial.verify', 'verifier', _OF_VERIFIER),
     ('mercurial.revlog', '', '_verify_revision'),
-    (
-        'mercurial.revlog',
-        'revlog',
-        'verifyintegrity revision rawdata _revisiondata checkhash hash checksize',
-    ),
-    ('mercurial.revlog', 'revlog', 'parents linkrev'),
-    ('mercurial.filelog', 'filelog', 'verifyintegrity renamed revision rawdata'),
+    ('mercurial.revlog', 'revlog', filelogs.LEFT_OUT_OF_REVLOGS),
+    ('mercurial.filelog', 'filelog', filelogs.LEFT_OUT),
     ('mercurial.filelog', 'narrowfilelog', 'renamed'),
 )
 
@@ -151,6 +148,8 @@ def _by_mercurial(repo: Any) -> Iterator[None]:
 def _is_plain(verifier: Any) -> bool:
     """Whether what is stood in for is Mercurial's own code, on revlogs of ours."""
     if type(verifier) is not verify.verifier:
+        return False
+    if unchanged.has_own(verifier, _OF_VERIFIER.split()):
         return False
     if not getattr(verifier.repo.changelog._inner, 'is_fastrevlog', False):
         return False

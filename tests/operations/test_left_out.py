@@ -38,6 +38,7 @@ from mercurial import vfs as vfsmod
 from mercurial.revlogutils import deltas
 
 from hgext3rd.fastrevlog import process, settings, stores
+from hgext3rd.fastrevlog.compat import incoming
 from hgext3rd.fastrevlog.operations import (
     archive,
     exchange,
@@ -421,6 +422,8 @@ TAKEN: dict[str, tuple[Any, str]] = {
 def test_where_nobody_wrapped_anything_it_is_left_out(
     operation: str, made: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
+    if operation == "unbundle" and not incoming.are_objects():
+        pytest.skip("not done the short way with this Mercurial")
     holder, name = TAKEN[operation]
 
     def after(counted: Counted, repo: Any) -> None:

@@ -21,7 +21,7 @@ LEFT_OUT: unchanged.Rows = (
     (context.filectx, ('__init__', 'data', '_filelog', '_filenode')),
 )
 LEFT_OUT_OF_FILELOGS: unchanged.Rows = (
-    (filelog.filelog, ('__init__', 'read', 'get_revlog')),
+    (filelog.filelog, ('__init__', 'read', 'revision', 'lookup', 'get_revlog')),
     (
         revlog.revlog,
         ('__init__', 'revision', 'rawdata', '_revisiondata', *opening.LEFT_OUT),

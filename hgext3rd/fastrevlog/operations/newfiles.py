@@ -17,7 +17,7 @@ from ..engine import vfs
 
 # what of Mercurial is left out where a file is created
 LEFT_OUT: unchanged.Rows = (
-    (vfsmod.vfs, ('__call__', '_auditpath')),
+    (vfsmod.vfs, ('__call__', '_auditpath', '_fixfilemode')),
     (pathutil.pathauditor, ('__call__',)),
 )
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, 'O_CLOEXEC', 0)

@@ -30,10 +30,13 @@ _HELD = 32 << 20  # bytes of texts held as bases of deltas
 _ENTRY_SIZE = format.ENTRY_SIZE  # interleaved with data when inline
 _FLAGS = format.FLAGS_MASK
 # methods of a file log, and of its revlog, that are not called for a flawless one
-LEFT_OUT = 'verifyintegrity renamed revision rawdata __iter__ node rev linkrev parents'
+LEFT_OUT = (
+    'verifyintegrity renamed revision rawdata __iter__ node rev linkrev parents '
+    'parentrevs'
+)
 LEFT_OUT_OF_REVLOGS = (
     'verifyintegrity revision rawdata _revisiondata _rawtext checkhash hash checksize '
-    'rawsize __iter__ node rev flags parents linkrev'
+    'rawsize __iter__ node rev flags parents parentrevs linkrev'
 )
 
 

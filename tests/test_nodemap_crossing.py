@@ -16,6 +16,7 @@ import subprocess
 
 import pytest
 
+from support.reports import read_report
 from support.running import EXTENSION, hg_path
 
 RUST = os.environ.get("FASTREVLOG_TEST_RUST_HG")
@@ -36,6 +37,8 @@ class Crossing:
         self.first_files = 0  # the revision whose manifest is the first with files
         ours = [f"--config=extensions.fastrevlog={EXTENSION}"]
         ours += [f"--config=extensions.always={ALWAYS}"]
+        self.report = folder / "report"
+        ours += [f"--config=fastrevlog.report={self.report}"]
         slow = ["--config=storage.all-slow-path=allow"]
         self.who = {"ours": [hg_path(), *ours], "stock": [hg_path(), *slow]}
         if RUST:
@@ -146,6 +149,7 @@ def test_by_turns(tmp_path: pathlib.Path) -> None:
     crossing.hg("ours", "debugbuilddag", "+1400")
     for what in ("commit", "abort", "strip", "commit"):
         crossing.turn(what, False)
+    assert read_report(crossing.report).total_served > 0
 
 
 @pytest.mark.slow
@@ -158,3 +162,4 @@ def test_two_hundred_operations(tmp_path: pathlib.Path, seed: int) -> None:
     operations = ("commit", "commit", "pull", "strip", "rollback", "abort", "upgrade")
     for _ in range(50):
         crossing.turn(rnd.choice(operations), True)
+    assert read_report(crossing.report).total_served > 0

@@ -90,6 +90,13 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return folder
 
 
+def check_served(served: Served) -> None:
+    """fastrevlog wrote, in both repositories that are not stock's."""
+    counts = served()
+    assert counts.total_served > 0
+    assert counts.entries > 0
+
+
 def bundle(hg: Hg, source: pathlib.Path, to: pathlib.Path, *args: str) -> pathlib.Path:
     hg("bundle", "-q", *args, str(to), *STOCK, cwd=source)
     return to
@@ -120,19 +127,23 @@ def test_whole_histories(
 
 
 @pytest.mark.parametrize("args", [("--debug",), pytest.param(("-v",), marks=SLOW)])
-def test_what_is_said(trio: Trio, source: pathlib.Path, args: tuple[str, ...]) -> None:
+def test_what_is_said(
+    trio: Trio, source: pathlib.Path, served: Served, args: tuple[str, ...]
+) -> None:
     file = bundle(trio.hg, source, trio.folder / "b.hg", "--all", "-t", "none-v2")
     trio.init()
     trio.do("unbundle", *args, str(file))
+    check_served(served)
 
 
 @pytest.mark.slow
-def test_progress(trio: Trio, source: pathlib.Path) -> None:
+def test_progress(trio: Trio, source: pathlib.Path, served: Served) -> None:
     file = bundle(trio.hg, source, trio.folder / "b.hg", "--all", "-t", "none-v2")
     trio.init()
     progress = ("progress.debug=yes", "progress.delay=0", "progress.refresh=0")
     config = [word for item in progress for word in ("--config", item)]
     trio.do("unbundle", str(file), *config)
+    check_served(served)
 
 
 CONFIGS = [
@@ -153,16 +164,26 @@ CONFIGS = [
     "format.dotencode=no",
     "format.usefncache=no",
 ]
+# stores whose paths are encoded in another way
+REFUSED = ("format.dotencode=no", "format.usefncache=no")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("config", CONFIGS)
-def test_configurations(trio: Trio, source: pathlib.Path, config: str) -> None:
+def test_configurations(
+    trio: Trio, source: pathlib.Path, served: Served, config: str
+) -> None:
     file = bundle(trio.hg, source, trio.folder / "b.hg", "-r", "40", "--base", "null")
     rest = bundle(trio.hg, source, trio.folder / "c.hg", "--all")
     trio.init("--config", config)
     for name in (file, rest):
         trio.do("unbundle", "-q", str(name), "--config", config)
+    if config in REFUSED:
+        counts = served()
+        assert counts.total_served == 0
+        assert sum(counts.refused.values()) > 0
+    else:
+        check_served(served)
 
 
 def test_pulls_in_steps(trio: Trio, source: pathlib.Path, served: Served) -> None:
@@ -179,10 +200,11 @@ def test_pulls_in_steps(trio: Trio, source: pathlib.Path, served: Served) -> Non
 
 
 @pytest.mark.slow
-def test_pulls_in_many_steps(trio: Trio, source: pathlib.Path) -> None:
+def test_pulls_in_many_steps(trio: Trio, source: pathlib.Path, served: Served) -> None:
     trio.init()
     for rev in sorted(random.Random(3).sample(range(70), 50)):
         trio.do("pull", "-q", "-r", str(rev), str(source))
+    check_served(served)
 
 
 def test_same_again(trio: Trio, source: pathlib.Path) -> None:
@@ -207,13 +229,16 @@ def test_hard_links_are_broken(trio: Trio, source: pathlib.Path) -> None:
 
 
 @pytest.mark.slow
-def test_modes_follow_the_store(trio: Trio, source: pathlib.Path) -> None:
+def test_modes_follow_the_store(
+    trio: Trio, source: pathlib.Path, served: Served
+) -> None:
     file = bundle(trio.hg, source, trio.folder / "b.hg", "--all")
     trio.init()
     for repo in trio.all:
         for path in (repo / ".hg", repo / ".hg" / "store"):
             path.chmod(0o2770)
     trio.do("unbundle", "-q", str(file))
+    check_served(served)
 
 
 @pytest.mark.slow

@@ -272,7 +272,7 @@ class StoreVFS:
 
     def exists(self, name: bytes) -> bool:
         """Is there a file or a folder of that name?"""
-        return os.path.exists(self.path(name))
+        return bool(self.opener.exists(name))
 
     def compressor(self, engine: bytes, options: dict[bytes, Any]) -> Any:
         """Mercurial's compressor ``engine``, by name; raises ``Abort``."""

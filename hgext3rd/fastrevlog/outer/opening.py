@@ -289,11 +289,10 @@ def make_init(place: Any) -> Any:
             and template_cache.functions == left_out(outer)
         ):
             try:
-                storage = template_cache.storage
-                data = storage.read_whole(radix + b'.i')
+                data = template_cache.storage.read_whole(radix + b'.i')
                 template = template_cache.by_header.get(header_of(data))
                 if template is not None and not (
-                    kw.get('try_split') and _is_being_split(self, radix, storage)
+                    kw.get('try_split') and _is_being_split(self, radix, opener)
                 ):
                     template.open(self, target, radix, data)
                     counters.served['filelog'] += 1
@@ -312,10 +311,10 @@ def make_init(place: Any) -> Any:
     return init
 
 
-def _is_being_split(rl: Any, radix: bytes, storage: vfs.StoreVFS) -> bool:
+def _is_being_split(rl: Any, radix: bytes, opener: Any) -> bool:
     """Has the transaction given this file log an index file elsewhere?"""
     rl.radix = radix
-    return storage.exists(rl._split_index_file)
+    return bool(opener.exists(rl._split_index_file))
 
 
 def _learn(rl: Any, opener: Any, key: Any, parse: Any, functions: Any) -> None:

@@ -36,7 +36,7 @@ WORTHWHILE = 0.12  # seconds of processor time that is left
 # diffs over 42,000 changesets, 27 us each, half is gained on the clock for two thirds
 # more processor time.
 CHEAP = 0.0003  # seconds of one piece
-# What is loaded for the first piece takes a tenth of that.
+# An estimate: more than what is loaded for the first piece takes.
 LARGE = 0.25  # seconds of the first piece
 
 
@@ -66,11 +66,12 @@ class Ahead:
         items = iter(self._items)
         total = _count(self._items)
         at_once = settings.workers(self._ui) > 1
-        begun = self._clock()
+        clock = time.process_time  # work can be shared out, waiting cannot
+        begun = clock()
         first = 0.0
         for shown, item in enumerate(items, 1):
             yield item
-            now = self._clock()
+            now = clock()
             if shown == 1:
                 first = now - begun
             if total is not None and shown >= total - 1:
@@ -99,10 +100,6 @@ class Ahead:
             return workers
         plain.refuse(self._ui, self._maker.what, reason)
         return 0
-
-    def _clock(self) -> float:
-        """Seconds that could be shared out: of work, not of waiting."""
-        return time.process_time()
 
     def _by_workers(
         self, workers: int, items: Iterator[Any], shown: int, left: int | None

@@ -18,8 +18,6 @@ import collections
 import gc
 import marshal
 import struct
-import sys
-import types
 from collections.abc import Callable
 from typing import Any
 
@@ -29,9 +27,8 @@ from mercurial.i18n import _
 from .. import fallback, process
 from ..engine import additions, format
 from ..outer import adding, appending
-from ..workers import cpus
+from ..workers import decision
 from ..workers import groups as groupsmod
-from ..workers import pool as poolmod
 from . import changegroups
 
 _counters = process.counters
@@ -46,19 +43,14 @@ _OWN_SOURCES = (b'unbundle', b'pull', b'strip', b'bundle')
 _NAME_LENGTH = struct.Struct('<I')
 
 
-def _workers(wanted: int, transaction: Any) -> tuple[int, int]:
+def _workers(ui: Any, transaction: Any) -> tuple[int, int]:
     """How many processes may work out what groups append, and for how many bytes.
 
-    A number that the user has set (``wanted``) holds for whatever there is to do.
+    A number that the user has set holds for whatever there is to do.
     """
-    workers = wanted or cpus.usable_cores()
-    if (
-        workers < 2
-        # whoever serves many has other requests for its cores
-        or transaction.hookargs.get(b'source') not in _OWN_SOURCES
-        or type(sys.modules.get('mercurial.commandserver')) is types.ModuleType
-        or not poolmod.can_fork()
-    ):
+    workers, wanted, reason = decision.workers_for(ui)
+    # whoever serves many has other requests for its cores
+    if reason or transaction.hookargs.get(b'source') not in _OWN_SOURCES:
         return 1, 0
     return workers, 0 if wanted else _ENOUGH
 
@@ -101,7 +93,7 @@ class FilesStage:
         self.link_of: Callable[[bytes], int | None] = repo.changelog.index.get_rev
         self.progress: Any = None
         self.revisions = 0
-        self.workers, self.enough = _workers(here.settings.workers, trp)
+        self.workers, self.enough = _workers(repo.ui, trp)
         self.pool: groupsmod.TaskPool | None = None
         # what the pool has to do, or has done: name, group, number of the task
         self.queue: collections.deque[tuple[bytes, bytes, int]] = collections.deque()

@@ -16,19 +16,16 @@ from .. import process, settings
 from . import cpus
 
 # A process that serves others forks as it likes, and may have threads tomorrow.
-_SERVERS = (
-    'mercurial.commandserver',
-    'mercurial.chgserver',
-    'mercurial.hgweb.',
-    'mercurial.wireprotoserver',
-)
+_SERVERS = ('mercurial.hgweb.', 'mercurial.wireprotoserver')
+_COMMAND_SERVERS = ('mercurial.commandserver', 'mercurial.chgserver')
 
 
-def workers_for(ui: Any) -> tuple[int, bool, str]:
+def workers_for(ui: Any, for_clients: bool = False) -> tuple[int, bool, str]:
     """How many workers, whether the user set that number, and else why none.
 
-    The number is 2 or more, or 0: then the third names the reason.  Raises
-    ``ConfigError``.
+    The number is 2 or more, or 0: then the third names the reason.  ``for_clients``:
+    also where a command server works for a client (``chg`` is one), which is for work
+    that needs none of the client's streams and takes long.  Raises ``ConfigError``.
     """
     wanted = settings.workers(ui)
     if wanted == 1:
@@ -41,7 +38,7 @@ def workers_for(ui: Any) -> tuple[int, bool, str]:
         reason = 'process: is a worker itself'
     elif not ui.configbool(b'worker', b'enabled'):
         reason = 'setting: worker.enabled is no'
-    elif _is_server():
+    elif _is_server(_SERVERS if for_clients else _SERVERS + _COMMAND_SERVERS):
         reason = 'process: serves others'
     else:
         from .pool import can_fork
@@ -51,11 +48,11 @@ def workers_for(ui: Any) -> tuple[int, bool, str]:
     return (0 if reason else workers), wanted > 1, reason
 
 
-def _is_server() -> bool:
-    """Is this call made for a client, of a command server or a web server?"""
+def _is_server(servers: tuple[str, ...]) -> bool:
+    """Is this call made for a client of a server, by these modules?"""
     frame: FrameType | None = sys._getframe()
     while frame is not None:
-        if frame.f_globals.get('__name__', '').startswith(_SERVERS):
+        if frame.f_globals.get('__name__', '').startswith(servers):
             return True
         frame = frame.f_back
     return False

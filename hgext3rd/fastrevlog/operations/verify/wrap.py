@@ -35,11 +35,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from mercurial import store as storemod
-from mercurial import verify, worker
+from mercurial import verify
 
-from ... import settings, stores, unchanged
-from ...workers import cpus
-from ...workers import pool as poolmod
+from ... import stores, unchanged
+from ...workers import decision
 from . import filelogs
 from . import standins as standinsmod
 
@@ -165,19 +164,10 @@ def _is_plain(verifier: Any) -> bool:
     return True
 
 
-def _workers(ui: Any) -> tuple[int, bool]:
-    """How many workers, and whether that is the user's word."""
-    wanted = settings.workers(ui)
-    if not (ui.configbool(b'worker', b'enabled') and worker.ismainthread()):
-        return 1, False
-    workers = wanted or cpus.usable_cores()
-    return workers if workers > 1 and poolmod.can_fork() else 1, bool(wanted)
-
-
 def _send_workers(verifier: Any, standins: standinsmod.Standins) -> None:
     """Let workers check all file logs of the store, if that is worth it."""
-    workers, forced = _workers(verifier.ui)
-    if workers < 2:
+    workers, forced, reason = decision.workers_for(verifier.ui, for_clients=True)
+    if reason:
         return
     try:
         split, inline = _store_filelogs(verifier)

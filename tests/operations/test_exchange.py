@@ -102,6 +102,27 @@ def bundle(hg: Hg, source: pathlib.Path, to: pathlib.Path, *args: str) -> pathli
     return to
 
 
+SMALL = """
+from mercurial import revlog
+revlog._maxinline = 700
+"""
+
+
+@pytest.fixture
+def split_early(trio: Trio, hgrc: pathlib.Path) -> None:
+    """Revlogs, that of the manifest too, become too large to be inline early."""
+    (trio.folder / "small.py").write_text(SMALL)
+    with hgrc.open("a") as file:
+        file.write(f"[extensions]\nsmall = {trio.folder / 'small.py'}\n")
+
+
+def check_beside(served: Served, times: int) -> None:
+    """So often were manifests worked out while the files were."""
+    counts = served()
+    if incoming.are_objects():
+        assert counts.by_workers["manifests of a changegroup"] == times
+
+
 SLOW = pytest.mark.slow
 SPECS = [
     "none-v2",
@@ -124,6 +145,32 @@ def test_whole_histories(
         counts = served()
         assert counts.groups > 60
         assert counts.shared > 30
+
+
+@pytest.mark.parametrize("spec", ["none-v2", "none-v2;cg.version=03"])
+def test_manifests_beside_the_files(
+    trio: Trio, source: pathlib.Path, served: Served, split_early: None, spec: str
+) -> None:
+    first = bundle(trio.hg, source, trio.folder / "a.hg", "-r", "20", "--base", "null")
+    file = bundle(trio.hg, source, trio.folder / "b.hg", "--all", "-t", spec)
+    trio.init()
+    served()
+    trio.do("unbundle", str(first))
+    check_beside(served, 1)
+    trio.do("unbundle", "--debug", str(file))
+    check_beside(served, 1)
+    # what is there already, and nothing else
+    trio.do("unbundle", str(file))
+
+
+@pytest.mark.slow
+def test_manifests_beside_the_files_in_many_steps(
+    trio: Trio, source: pathlib.Path, served: Served, split_early: None
+) -> None:
+    trio.init("--config", "format.use-persistent-nodemap=yes")
+    for rev in sorted(random.Random(3).sample(range(70), 25)):
+        trio.do("pull", "-q", "-r", str(rev), str(source))
+    assert served().by_workers["manifests of a changegroup"] > 5
 
 
 @pytest.mark.parametrize("args", [("--debug",), pytest.param(("-v",), marks=SLOW)])
@@ -166,6 +213,14 @@ CONFIGS = [
 ]
 # stores whose paths are encoded in another way
 REFUSED = ("format.dotencode=no", "format.usefncache=no")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", CONFIGS)
+def test_configurations_with_small_revlogs(
+    trio: Trio, source: pathlib.Path, served: Served, split_early: None, config: str
+) -> None:
+    test_configurations(trio, source, served, config)
 
 
 @pytest.mark.slow
@@ -269,6 +324,19 @@ def test_cut_off_and_damaged(trio: Trio, source: pathlib.Path) -> None:
 @pytest.mark.slow
 def test_cut_off_and_damaged_much(trio: Trio, source: pathlib.Path) -> None:
     check_damage(trio, source, range(100, 400))
+
+
+def test_cut_off_and_damaged_with_manifests_beside_the_files(
+    trio: Trio, source: pathlib.Path, split_early: None
+) -> None:
+    check_damage(trio, source, range(3, 6))
+
+
+@pytest.mark.slow
+def test_much_is_cut_off_and_damaged_with_manifests_beside_the_files(
+    trio: Trio, source: pathlib.Path, split_early: None
+) -> None:
+    check_damage(trio, source, range(400, 600))
 
 
 def check_damage(trio: Trio, source: pathlib.Path, seeds: range) -> None:

@@ -119,3 +119,99 @@ def test_the_work_of_workers_that_die_is_done_all_the_same(
     )
     assert ours == wanted
     hg("verify", "-q", *stock, cwd=tmp_path / "r")
+
+
+BESIDE = """
+from mercurial import extensions, {module}, revlog
+revlog._maxinline = 700
+def wrap(orig, *args, **kwargs):
+    print("called")
+    return orig(*args, **kwargs)
+def extsetup(ui):
+    extensions.wrapfunction({owner}, "{name}", wrap)
+"""
+PUT_ASIDE = "manifests of a changegroup"
+
+
+@pytest.mark.parametrize(
+    "module, owner, name, times",
+    [
+        ("", "", "", 1),
+        ("changegroup", "changegroup", "_addchangegroupfiles", 0),
+        ("changegroup", "changegroup.cg1unpacker", "_unpackmanifests", 0),
+        ("changegroup", "changegroup.cg1unpacker", "apply", 0),
+        ("manifest", "manifest.manifestrevlog", "addgroup", 0),
+    ],
+)
+def test_who_wraps_the_order_of_manifests_and_files_has_it(
+    hg: Hg,
+    tmp_path: pathlib.Path,
+    served: Served,
+    bundle: pathlib.Path,
+    module: str,
+    owner: str,
+    name: str,
+    times: int,
+) -> None:
+    served()
+    text = BESIDE.format(module=module, owner=owner, name=name)
+    if times:
+        text = BESIDE.split("def wrap")[0].replace("{module}, ", "")
+    done = receive(hg, tmp_path, bundle, text, *SHARED)
+    assert done.returncode == 0, done.stderr
+    assert (b"called" in done.stdout) == (not times)
+    assert served().by_workers.get(PUT_ASIDE, 0) == times
+
+
+@pytest.mark.parametrize("killed", [1, 2])
+def test_manifests_of_a_worker_that_dies_are_added_all_the_same(
+    hg: Hg, tmp_path: pathlib.Path, served: Served, bundle: pathlib.Path, killed: int
+) -> None:
+    small = "from mercurial import revlog\nrevlog._maxinline = 700\n"
+    done = receive(
+        hg, tmp_path, bundle, small + textwrap.dedent(KILLER % killed), *SHARED
+    )
+    assert done.returncode == 0, done.stderr
+    assert served().by_workers.get(PUT_ASIDE, 0) <= 2 - killed
+    stock = ("--config", "extensions.fastrevlog=!")
+    theirs = tmp_path / "theirs"
+    hg("init", str(theirs), *stock, cwd=tmp_path)
+    (tmp_path / "ext.py").write_text(small, encoding="utf-8")
+    config = ("--config", f"extensions.ext={tmp_path / 'ext.py'}", *stock)
+    hg("unbundle", "-q", str(bundle), *config, cwd=theirs)
+    for name in ("00manifest.i", "00manifest.d", "00changelog.i"):
+        ours = tmp_path / "r/.hg/store" / name
+        assert ours.read_bytes() == (theirs / ".hg/store" / name).read_bytes()
+    hg("verify", "-q", *stock, cwd=tmp_path / "r")
+
+
+def test_changesets_are_added_without_the_search_for_a_delta(
+    hg: Hg, tmp_path: pathlib.Path, served: Served, bundle: pathlib.Path
+) -> None:
+    done = receive(
+        hg,
+        tmp_path,
+        bundle,
+        """
+        from mercurial import revlogutils
+        made = 0
+        class counted(revlogutils.revisioninfo):
+            def __init__(self, *args, **kwargs):
+                global made
+                made += 1
+                super().__init__(*args, **kwargs)
+        def extsetup(ui):
+            ui.atexit(lambda: ui.status(b"searched %d times\\n" % made))
+            revlogutils.revisioninfo = counted
+        """,
+    )
+    assert done.returncode == 0, done.stderr
+    (searched,) = [
+        int(line.split()[1])
+        for line in done.stdout.splitlines()
+        if line.startswith(b"searched")
+    ]
+    changesets = int(done.stdout.split(b"added ")[1].split()[0])
+    # the first of the changelog, and the inline manifest
+    assert 1 <= searched <= changesets + 1
+    assert served().entries > 2 * changesets

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from mercurial import mdiff
 
-from . import additions
+from . import additions, format
 
 
 class Appends(additions.Additions):
@@ -52,3 +52,23 @@ class Appends(additions.Additions):
     def text_of(self, base: int, delta: bytes) -> bytes:
         """The text that ``delta`` makes of that of ``base``; raises as reading does."""
         return self._text(base, self.cindex[base][2], delta)
+
+
+class WholeTexts(Appends):
+    """Appends to a revlog that stores every text whole: the changelog."""
+
+    def append_text(self, node: bytes, link: int, p1: int, p2: int, text: bytes) -> int:
+        """Append a revision that is not the first one, and not empty; its rev."""
+        cindex = self.cindex
+        rev = len(cindex)
+        header, body = self._compressed(text)
+        stored = len(header) + len(body)
+        where = self.offset << format.OFFSET_SHIFT
+        size = len(text)
+        cindex.append((where, stored, size, rev, link, p1, p2, node, *format.SUFFIX))
+        if header:
+            self._to_data(header)
+        self._to_data(body)
+        self._to_index(cindex.entry_binary(rev))
+        self.offset += stored
+        return rev

@@ -50,6 +50,8 @@ class Reader:
         self._at = 0
         self._ended = False
         self._failure: Exception | None = None
+        # who takes care of what was put aside
+        self.receiver: Any = None
 
     @staticmethod
     def reads(part: Any) -> bool:
@@ -83,11 +85,11 @@ class Reader:
         self._at = min(max(start + size, start), len(self._data))
         return self._bytes(start, self._at)
 
-    def group(self, header_size: int, limit: int) -> bytes | None:
+    def group(self, header_size: int, limit: int, least: int = 1) -> bytes | None:
         """The bytes of one whole group, its closing chunk included.
 
-        None, with nothing consumed, for an empty group, one of more than ``limit``
-        bytes, and one that is damaged or cut off.
+        None, with nothing consumed, for an empty group, one of less than ``least`` or
+        more than ``limit`` bytes, and one that is damaged or cut off.
         """
         self._compact()
         start = at = self._at
@@ -103,7 +105,7 @@ class Reader:
             if length - 4 < header_size:
                 return None
             at += length
-        if length or at == start:
+        if length or at - start < least:
             return None
         self._at = at + 4
         return self._bytes(start, at + 4)

@@ -16,6 +16,7 @@ from typing import Any
 from mercurial import (
     changegroup,
     filelog,
+    manifest,
     requirements,
     revlog,
     revlogutils,
@@ -25,7 +26,9 @@ from mercurial.revlogutils import rewrite
 
 from .. import fallback, process, stores, unchanged
 from ..compat import incoming as incomingmod
+from ..engine import format
 from ..outer import adding, opening
+from ..outer import manifests as manifestsmod
 from . import changegroups, receiving
 
 _counters = process.counters
@@ -36,9 +39,21 @@ _UNPACKERS = (
 )
 
 
+_MANIFEST = (format.KIND_MANIFEST, b'')
+# changegroups in which each delta says against which node it is
+_WITH_BASES = (b'02', b'03')
+# arguments of ``addgroup``: what wants to know of each revision as it is added
+_WITH_A_SAY = ('alwayscache', 'addrevisioncb', 'duplicaterevisioncb', 'debug_info')
 # what of an unpacker is left out where its deltas are read
 LEFT_OUT_OF_READING = 'deltachunk _chunklength _deltaheader'
 _OF_UNPACKER = 'deltaiter deltachunk filelogheader _chunklength'
+# what decides about the order of manifests and files
+_OF_ORDER = 'apply _unpackmanifests manifestheader'
+LEFT_OUT_OF_ORDER: tuple[tuple[Any, str], ...] = (
+    (changegroup, '_addchangegroupfiles'),
+    *[(cls, _OF_ORDER) for cls in _UNPACKERS],
+    (manifest.manifestrevlog, 'addgroup'),
+)
 # what is done here in another way must be Mercurial's own: owner, names
 LEFT_OUT: tuple[tuple[Any, str], ...] = (
     (changegroup.cg1unpacker, _OF_UNPACKER),
@@ -67,9 +82,12 @@ def make_apply(place: Any) -> Any:
             and stores.of(repo.svfs).enabled
             and changegroups.Reader.reads(stream)
         ):
-            self._stream = changegroups.Reader(stream)
+            reader = self._stream = changegroups.Reader(stream)
+            reader.receiver = _Receiver(repo, self, reader)
             try:
-                return orig(self, repo, *args, **kwargs)
+                result = orig(self, repo, *args, **kwargs)
+                reader.receiver.finish()
+                return result
             finally:
                 self._stream = stream
         return orig(self, repo, *args, **kwargs)
@@ -84,7 +102,7 @@ def make_deltaiter(place: Any) -> Any:
     def deltaiter(self: Any) -> Any:
         reader = self._stream
         if reader.__class__ is changegroups.Reader and _reads_plainly(self):
-            return _deltas(self, reader)
+            return _Deltas(self, reader)
         return orig(self)
 
     return deltaiter
@@ -99,6 +117,38 @@ def _reads_plainly(unpacker: Any) -> bool:
             unpacker.__class__, LEFT_OUT_OF_READING, ('mercurial.changegroup',)
         )
     )
+
+
+class _Deltas:
+    """What ``deltaiter`` yields, from what the reader holds."""
+
+    def __init__(self, unpacker: Any, reader: changegroups.Reader) -> None:
+        self._deltas = _deltas(unpacker, reader)
+        self._reader = reader
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._deltas
+
+    def __next__(self) -> Any:
+        return next(self._deltas)
+
+    def put_aside(
+        self, rl: Any, linkmapper: Any, transaction: Any, arguments: dict[str, Any]
+    ) -> bool:
+        """Is what is left taken care of later?  If so, it is no longer here.
+
+        Asked between two revisions of a group on its way into ``rl``.
+        """
+        receiver = self._reader.receiver
+        try:
+            return receiver is not None and receiver.put_aside(
+                rl, linkmapper, transaction, arguments
+            )
+        except fallback.STORAGE_ERRORS:
+            raise
+        except Exception as exc:
+            process.internal_error(exc)
+            return False
 
 
 def _deltas(unpacker: Any, reader: changegroups.Reader) -> Iterator[Any]:
@@ -151,7 +201,8 @@ def make_add_files(place: Any) -> Any:
         **kwargs: Any,
     ) -> tuple[int, int]:
         stage = None
-        if not needfiles:
+        receiver = getattr(source._stream, 'receiver', None)
+        if not needfiles and source.callback is None:
             try:
                 stage = _stage_of(repo, source, revmap, trp, kwargs)
             except fallback.STORAGE_ERRORS:
@@ -159,10 +210,90 @@ def make_add_files(place: Any) -> Any:
             except Exception as exc:
                 process.internal_error(exc)
         if stage is None:
+            if receiver is not None:
+                receiver.finish()
             return orig(repo, source, revmap, trp, expectedfiles, needfiles, **kwargs)
+        if receiver is not None:
+            stage.manifests = receiver.take()
         return stage.run(expectedfiles)
 
     return _addchangegroupfiles
+
+
+class _Receiver:
+    """One changegroup that is being applied, and what was put aside of it."""
+
+    def __init__(self, repo: Any, unpacker: Any, reader: changegroups.Reader) -> None:
+        self._repo = repo
+        self._unpacker = unpacker
+        self._reader = reader
+        self._manifests: manifestsmod.ManifestGroup | None = None
+
+    def put_aside(
+        self, rl: Any, linkmapper: Any, transaction: Any, arguments: dict[str, Any]
+    ) -> bool:
+        """Take what is left of the group of manifests, to be added with the files."""
+        repo, unpacker, reader = self._repo, self._unpacker, self._reader
+        if (
+            rl.target != _MANIFEST
+            or unpacker.version not in _WITH_BASES
+            or any(arguments[name] for name in _WITH_A_SAY)
+            or not _files_are_next(repo, unpacker)
+        ):
+            return False
+        stage = _stage_of(repo, unpacker, linkmapper, transaction, {})
+        if stage is None or stage.workers < 2:
+            return False
+        size = changegroups.header_size(unpacker.version)
+        group = reader.group(size, receiving.GROUP_LIMIT, max(stage.enough, 1))
+        if group is None:
+            return False
+        version = unpacker.version
+
+        def add() -> None:
+            unpacker._stream = changegroups.Reader.over(group)
+            try:
+                revisions = _deltas(unpacker, unpacker._stream)
+                rl.addgroup(revisions, linkmapper, transaction, **arguments)
+            finally:
+                unpacker._stream = reader
+
+        self._manifests = manifestsmod.ManifestGroup(
+            rl,
+            transaction,
+            len(group),
+            repo.changelog.index.get_rev,
+            lambda: changegroups.deltas(group, version),
+            add,
+        )
+        return True
+
+    def take(self) -> manifestsmod.ManifestGroup | None:
+        """The manifests that were put aside; the caller adds them."""
+        manifests, self._manifests = self._manifests, None
+        return manifests
+
+    def finish(self) -> None:
+        """Add what was put aside, here and now."""
+        manifests = self.take()
+        if manifests is not None:
+            manifests.add()
+
+
+def _files_are_next(repo: Any, unpacker: Any) -> bool:
+    """Does nothing look at the manifests before the files are added?"""
+    ui = repo.ui
+    return (
+        not ui.configbool(b'server', b'validate')
+        # each chunk is told of
+        and not ui.configbool(b'progress', b'debug')
+        and requirements.TREEMANIFEST_REQUIREMENT not in repo.requirements
+        and unpacker.__class__ in _UNPACKERS
+        and not unchanged.has_own(unpacker, _OF_ORDER.split())
+        and all(
+            unchanged.parts_are_of(owner, names) for owner, names in LEFT_OUT_OF_ORDER
+        )
+    )
 
 
 def _stage_of(
@@ -174,7 +305,6 @@ def _stage_of(
     if (
         source.__class__ not in _UNPACKERS
         or source._stream.__class__ is not changegroups.Reader
-        or source.callback is not None
         or kwargs.get('addrevisioncb') is not None
         or kwargs.get('debug_info') is not None
         or kwargs.get('use_hasmeta_flag')

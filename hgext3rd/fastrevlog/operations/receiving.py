@@ -1,6 +1,7 @@
 # The files of a changegroup: read, worked out, written.
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The stage of `unbundle` and its like that takes longest.
+"""The stage of `unbundle` and its like that takes longest.  Manifests that were put
+aside (:mod:`..outer.manifests`) are worked out at the same time.
 
 This process reads the stream, cuts it into groups, one for each file, and writes what
 each appends, in the order of the stream.  Working out what that is needs no more than
@@ -27,13 +28,14 @@ from mercurial.i18n import _
 from .. import fallback, process
 from ..engine import additions, format
 from ..outer import adding, appending
+from ..outer import manifests as manifestsmod
 from ..workers import decision
 from ..workers import groups as groupsmod
 from . import changegroups
 
 _counters = process.counters
 # bytes; a group that is larger is added by Mercurial, which need not hold it whole
-_GROUP_LIMIT = 64 << 20
+GROUP_LIMIT = 64 << 20
 # bytes of groups that may wait for their turn
 _QUEUE_LIMIT = 32 << 20
 # bytes of groups: 50 ms of work for one process; to fork two took 11 ms of processor
@@ -41,9 +43,11 @@ _QUEUE_LIMIT = 32 << 20
 _ENOUGH = 4 << 20
 _OWN_SOURCES = (b'unbundle', b'pull', b'strip', b'bundle')
 _NAME_LENGTH = struct.Struct('<I')
+_MANIFESTS = b''  # the task that is no file
+_BESIDE = 'manifests of a changegroup'  # in reports
 
 
-def _workers(ui: Any, transaction: Any) -> tuple[int, int]:
+def how_many(ui: Any, transaction: Any) -> tuple[int, int]:
     """How many processes may work out what groups append, and for how many bytes.
 
     A number that the user has set holds for whatever there is to do.
@@ -93,13 +97,16 @@ class FilesStage:
         self.link_of: Callable[[bytes], int | None] = repo.changelog.index.get_rev
         self.progress: Any = None
         self.revisions = 0
-        self.workers, self.enough = _workers(repo.ui, trp)
+        self.workers, self.enough = how_many(repo.ui, trp)
         self.pool: groupsmod.TaskPool | None = None
         # what the pool has to do, or has done: name, group, number of the task
         self.queue: collections.deque[tuple[bytes, bytes, int]] = collections.deque()
         self.queued: set[bytes] = set()
         self.queued_size = 0  # bytes of groups
         self.seen = 0  # bytes of groups so far
+        # what was put aside of the manifests, and the number of its task
+        self.manifests: manifestsmod.ManifestGroup | None = None
+        self.manifests_task = -1
 
     def open_filelog(self, name: bytes) -> Any:
         return self.repo.file(name, writable=True)
@@ -111,10 +118,12 @@ class FilesStage:
             _(b'files'), unit=_(b'files'), total=expected
         )
         try:
+            self.begin_manifests()
             for header in iter(self.source.filelogheader, {}):
                 files += 1
                 self.take(header[b'filename'])
             self.finish_queued()
+            self.finish_manifests()
         finally:
             self.end_pool()
         self.progress.complete()
@@ -126,7 +135,7 @@ class FilesStage:
             self.finish_queued()
         group = None
         if self.is_plain(name):
-            group = self.reader.group(self.header_size, _GROUP_LIMIT)
+            group = self.reader.group(self.header_size, GROUP_LIMIT)
         if group is None:
             self.finish_queued()
             self.finish(name, None, None)
@@ -144,6 +153,37 @@ class FilesStage:
             self.queued_size > _QUEUE_LIMIT or pool.ready(self.queue[0][2])
         ):
             self.finish_first(pool)
+        if self.manifests is not None and pool.answered(self.manifests_task):
+            self.finish_manifests()
+
+    def begin_manifests(self) -> None:
+        """Let a worker begin with the manifests that were put aside."""
+        if self.manifests is None:
+            return
+        self.enough = 0
+        pool = self.start_pool()
+        if pool is None:
+            self.finish_manifests()
+        else:
+            # forked after the group was read, the workers have it
+            self.manifests_task = pool.submit(_MANIFESTS, self.manifests.size)
+
+    def finish_manifests(self) -> None:
+        """Write the manifests that were put aside."""
+        manifests, self.manifests = self.manifests, None
+        if manifests is None:
+            return
+        answer = None
+        if self.pool is not None:
+            answer = self.pool.answer(self.manifests_task)
+        if answer is not None:
+            outcome = additions.Outcome(*marshal.loads(answer))
+            del answer
+            if manifests.append(outcome):
+                done = _counters.by_workers
+                done[_BESIDE] = done.get(_BESIDE, 0) + 1
+                return
+        manifests.add()
 
     def start_pool(self) -> groupsmod.TaskPool | None:
         """Start worker processes, if there seems to be enough for them to do."""
@@ -165,11 +205,22 @@ class FilesStage:
 
     def answer(self, task: bytes) -> bytes | None:
         """In a worker: the outcome of a group."""
+        if task == _MANIFESTS:
+            return self.work_out_manifests()
         (length,) = _NAME_LENGTH.unpack_from(task)
         start = _NAME_LENGTH.size + length
         name = task[_NAME_LENGTH.size : start]
         outcome = self.work_out(name, task[start:])
         return None if outcome is None else marshal.dumps(tuple(outcome))
+
+    def work_out_manifests(self) -> bytes | None:
+        assert self.manifests is not None
+        try:
+            return marshal.dumps(tuple(self.manifests.work_out()))
+        except additions.Uncommon:
+            return None
+        except fallback.STORAGE_ERRORS:
+            return None  # Mercurial says it, if it finds so, too
 
     def finish_first(self, pool: groupsmod.TaskPool) -> None:
         """Write what came first of what the pool was given."""

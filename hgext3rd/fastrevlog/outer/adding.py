@@ -28,10 +28,12 @@ LEFT_OUT_OF_SEARCH: tuple[tuple[Any, str], ...] = (
         'finddeltainfo _builddeltainfo _fullsnapshotinfo buildtext',
     ),
     (hgdeltas._SparseDeltaSearch, 'is_good_delta_info _pre_filter_rev _init_cached'),
+    # where no deltas are stored
+    (hgdeltas._NoDeltaSearch, '_init_group next_group'),
 )
 
 
-class _NoTransaction:
+class NoTransaction:
     """The transaction of what is worked out in memory."""
 
     @staticmethod
@@ -64,7 +66,22 @@ def limits_of(config: Any) -> deltas.Limits:
 
 
 def adds_plainly(rl: Any) -> bool:
-    """Is there nothing uncommon about how revisions are added to the revlog ``rl``?"""
+    """Is there nothing uncommon about how revisions are added to the revlog ``rl``?
+
+    It stores the deltas that came, where they are good ones.
+    """
+    config = rl.delta_config
+    return bool(
+        is_common(rl)
+        and rl._storedeltachains
+        and config.general_delta
+        and config.lazy_delta
+        and config.lazy_delta_base
+    )
+
+
+def is_common(rl: Any) -> bool:
+    """Is ``rl`` ours, of format 1, and without anything that watches or adds facts?"""
     config = rl.delta_config
     return bool(
         getattr(rl._inner, 'is_fastrevlog', False)
@@ -73,10 +90,6 @@ def adds_plainly(rl: Any) -> bool:
         and rl._concurrencychecker is None
         and not rl.feature_config.compute_rank
         and not rl.feature_config.has_side_data
-        and rl._storedeltachains
-        and config.general_delta
-        and config.lazy_delta
-        and config.lazy_delta_base
         and not config.debug_delta
         and not config.validate_base
         and not getattr(config, 'delta_info', False)
@@ -193,7 +206,7 @@ class _Search:
         rl._addrevision(
             node,
             text,
-            _NoTransaction,
+            NoTransaction,
             link,
             p1,
             p2,

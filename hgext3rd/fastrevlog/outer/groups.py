@@ -3,9 +3,10 @@
 """``revlog.addgroup`` without the general machinery, where a revision is common.
 
 A revision is common if it has no flags, its parents and the base of its delta are
-there, and that delta is stored as it is (:mod:`..engine.deltas`).  For every other,
-and for the first, Mercurial's function is called with that revision alone, within the
-same write context.  Callbacks are called in the same order, with the same state.
+there, and that delta is stored as it is (:mod:`..engine.deltas`), or, in a changelog,
+the text that it makes.  For every other, and for the first, Mercurial's function is
+called with that revision alone, within the same write context.  Callbacks are called
+in the same order, with the same state.
 
 File logs come in another way: :mod:`.adding`.
 """
@@ -17,7 +18,7 @@ from typing import Any
 
 from mercurial.revlogutils import deltas as hgdeltas
 
-from .. import process, unchanged
+from .. import fallback, process, unchanged
 from ..compat import incoming as incomingmod
 from ..engine import additions, format
 from ..engine import appends as appendsmod
@@ -65,7 +66,8 @@ def make_addgroup(place: Any) -> Any:
             or not _is_plain(self)
         ):
             return bool(orig(self, deltas, linkmapper, transaction, **arguments))
-        group = _Group(self, orig, linkmapper, transaction, arguments)
+        kind = _Group if self._storedeltachains else _WholeTexts
+        group = kind(self, orig, linkmapper, transaction, arguments)
         with self._writing(transaction):
             return group.add(deltas)
 
@@ -75,8 +77,7 @@ def make_addgroup(place: Any) -> Any:
 def _is_plain(rl: Any) -> bool:
     return (
         incomingmod.are_objects()
-        and adding.adds_plainly(rl)
-        and rl._nodemap_file is None
+        and (adding.adds_plainly(rl) if rl._storedeltachains else adding.is_common(rl))
         and not rl.feature_config.censorable
         and not unchanged.has_own(rl, LEFT_OUT.split())
         and unchanged.parts_are_of(type(rl), LEFT_OUT, _HOMES)
@@ -114,19 +115,29 @@ class _Group:
         rl = self.rl
         empty = True
         appends = None
+        put_aside = getattr(deltas, 'put_aside', None)
         for incoming in deltas:
             empty = False
             if appends is None or not self.add_common(appends, incoming):
                 self.add_by_mercurial(incoming)
                 if not rl._inline:
+                    if put_aside is not None:
+                        if put_aside(
+                            rl, self.linkmapper, self.transaction, self.arguments
+                        ):
+                            break
+                        put_aside = None
                     # a split gives the revlog other handles
                     appends = appends or self.open_appends()
                     appends.refresh()
         return not empty
 
-    def open_appends(self) -> appendsmod.Appends:
+    appends_class = appendsmod.Appends
+    least_base = 0
+
+    def open_appends(self) -> Any:
         rl = self.rl
-        return appendsmod.Appends(
+        return self.appends_class(
             rl._inner,
             rl._format_flags | rl._format_version,
             adding.limits_of(rl.delta_config),
@@ -144,54 +155,73 @@ class _Group:
             **self.arguments,
         )
 
-    def add_common(self, appends: appendsmod.Appends, incoming: Any) -> bool:
-        """Add one revision; False, with nothing done: it is not common."""
-        rl = self.rl
-        get_rev = appends.cindex.get_rev
-        node = incoming.node
-        delta = incoming.delta
+    def revs_of(self, cindex: Any, incoming: Any) -> tuple[int, int, int] | None:
+        """The revs of base and parents; None: the revision is not common."""
+        get_rev = cindex.get_rev
         base = get_rev(incoming.delta_base)
         p1, p2 = get_rev(incoming.p1), get_rev(incoming.p2)
         if (
             base is None
-            or base < 0
+            or base < self.least_base
             or p1 is None
             or p2 is None
-            or delta is None
+            or incoming.delta is None
             or incoming.flags
             or incoming.raw_text is not None
             or incoming.sidedata
             or incomingmod.is_encoded(incoming)
-            or get_rev(node) is not None
-            or node in self.forbidden
+            or get_rev(incoming.node) is not None
+            or incoming.node in self.forbidden
         ):
-            return False
-        entry = appends.cindex[base]
+            return None
+        entry = cindex[base]
         if entry[0] & _FLAGS or entry[2] < 0:
+            return None
+        return base, p1, p2
+
+    def text_of(self, appends: appendsmod.Appends, base: int, delta: bytes) -> Any:
+        """The text that ``delta`` makes; None: it is not common, or damaged."""
+        try:
+            return appends.text_of(base, delta)
+        except additions.Uncommon:
+            return None
+        except fallback.STORAGE_ERRORS:
+            return None  # Mercurial says it, if it finds so, too
+
+    def add_common(self, appends: Any, incoming: Any) -> bool:
+        """Add one revision; False, with nothing done: it is not common."""
+        rl = self.rl
+        revs = self.revs_of(appends.cindex, incoming)
+        if revs is None:
             return False
+        node = incoming.node
+        delta = incoming.delta
         text = None
         if self.arguments['alwayscache']:
-            try:
-                text = appends.text_of(base, delta)
-            except additions.Uncommon:
+            text = self.text_of(appends, revs[0], delta)
+            if text is None:
                 return False
         rl._adding_group = True
         try:
             link = self.linkmapper(incoming.link_node)
-            if appends.append_delta(node, link, (base, p1, p2), delta):
+            if appends.append_delta(node, link, revs, delta):
                 _counters.entries += 1
             else:
-                self.search(incoming, link, base, text)
+                self.search(incoming, link, revs[0], text)
                 appends.refresh()
-            rev = len(appends.cindex) - 1
-            if text is not None:
-                rl._inner.keep_text(rev, text, False)
-            callback = self.arguments['addrevisioncb']
-            if callback:
-                callback(rl, rev)
+            self.added(len(appends.cindex) - 1, text)
         finally:
             rl._adding_group = False
         return True
+
+    def added(self, rev: int, text: bytes | None) -> None:
+        """What has to follow when ``rev`` was added; ``text`` is to be remembered."""
+        rl = self.rl
+        if text is not None:
+            rl._inner.keep_text(rev, text, False)
+        callback = self.arguments['addrevisioncb']
+        if callback:
+            callback(rl, rev)
 
     def search(self, incoming: Any, link: int, base: int, text: bytes | None) -> None:
         """Mercurial searches for a good delta, and appends the revision."""
@@ -216,6 +246,33 @@ class _Group:
         if computer is None:
             computer = self.__dict__['_computer'] = hgdeltas.deltacomputer(self.rl)
         return computer
+
+
+class _WholeTexts(_Group):
+    """A group on its way into a revlog that stores every text whole."""
+
+    appends_class = appendsmod.WholeTexts
+    # whoever sends a changelog has whole texts
+    least_base = -1
+
+    def add_common(self, appends: Any, incoming: Any) -> bool:
+        revs = self.revs_of(appends.cindex, incoming)
+        if revs is None:
+            return False
+        base, p1, p2 = revs
+        text = self.text_of(appends, base, incoming.delta)
+        if not text:
+            return False
+        rl = self.rl
+        rl._adding_group = True
+        try:
+            link = self.linkmapper(incoming.link_node)
+            rev = appends.append_text(incoming.node, link, p1, p2, text)
+            _counters.entries += 1
+            self.added(rev, text if self.arguments['alwayscache'] else None)
+        finally:
+            rl._adding_group = False
+        return True
 
 
 def _not_searched(*args: Any) -> None:

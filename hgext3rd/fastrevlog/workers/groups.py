@@ -72,7 +72,8 @@ class TaskPool:
         self._on_start = on_start
         self._workers: list[_Worker] = []
         self._answers: dict[int, bytes | None] = {}
-        self._queue: collections.deque[tuple[int, bytes]] = collections.deque()
+        # number, task, size
+        self._queue: collections.deque[tuple[int, bytes, int]] = collections.deque()
         self._next = 0
         self._parent = os.getpid()
         self.waiting = 0  # bytes of tasks without an answer
@@ -110,14 +111,22 @@ class TaskPool:
         """How many are alive, as far as is known."""
         return len(self._workers)
 
-    def submit(self, task: bytes) -> int:
-        """Have ``task`` done; the number under which to ask for its answer."""
+    def submit(self, task: bytes, load: int = 0) -> int:
+        """Have ``task`` done; the number under which to ask for its answer.
+
+        ``load`` is how large it is, in bytes, where that is more than its length.
+        """
         number = self._next
         self._next += 1
-        self.waiting += len(task)
-        self._queue.append((number, task))
+        size = max(load, len(task))
+        self.waiting += size
+        self._queue.append((number, task, size))
         self._share_out()
         return number
+
+    def answered(self, number: int) -> bool:
+        """Is the answer to this task there, as far as is known?"""
+        return number in self._answers
 
     def ready(self, number: int) -> bool:
         """Is the answer to this task there?  Does not wait."""
@@ -148,14 +157,15 @@ class TaskPool:
         while self._queue:
             if not self._workers:
                 while self._queue:
-                    self._answered(self._queue[0][0], len(self._queue.popleft()[1]))
+                    number, _task, size = self._queue.popleft()
+                    self._answered(number, size)
                 return
             worker = min(self._workers, key=lambda worker: worker.load)
             if worker.load > _AHEAD:
                 return
-            number, task = self._queue.popleft()
-            worker.tasks.append((number, len(task)))
-            worker.load += len(task)
+            number, task, size = self._queue.popleft()
+            worker.tasks.append((number, size))
+            worker.load += size
             header = _HEADER.pack(number, len(task))
             worker.to_write.append(memoryview(header + task))
             self._write(worker)
@@ -213,7 +223,8 @@ class TaskPool:
                 break
             answer = None
             if size >= 0:
-                answer = bytes(pending[at + _HEADER.size : end])
+                with memoryview(pending) as view:
+                    answer = bytes(view[at + _HEADER.size : end])
             _number, task_size = worker.tasks.popleft()
             worker.load -= task_size
             self._answered(number, task_size, answer)

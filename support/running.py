@@ -81,12 +81,24 @@ def hg_version() -> tuple[int, ...]:
     return tuple(int(part or 0) for part in found.groups())
 
 
+def memory_folder() -> Path | None:
+    """A folder in memory that holds what the tests write, if there is one.
+
+    To make, rename and remove a small file there costs a tenth of the system's time
+    (0.02 ms against 0.26 ms on ext4).
+    """
+    memory = Path("/dev/shm")
+    try:
+        free = shutil.disk_usage(memory).free
+    except OSError:
+        return None
+    return memory if free > 2 << 30 and os.access(memory, os.W_OK) else None
+
+
 @contextlib.contextmanager
 def quick_folder() -> Iterator[Path]:
-    """A temporary folder, in memory where there is such a place: it saves a third."""
-    memory = Path("/dev/shm")
-    fast = memory.is_dir() and os.access(memory, os.W_OK)
-    folder = Path(tempfile.mkdtemp(prefix="fastrevlog-", dir=memory if fast else None))
+    """A temporary folder, in memory where there is such a place."""
+    folder = Path(tempfile.mkdtemp(prefix="fastrevlog-", dir=memory_folder()))
     try:
         yield folder
     finally:
@@ -184,7 +196,7 @@ class Runner:
     def _forked(self, job: dict, timeout: float) -> tuple[int, bool]:
         if self._server is None:
             self._server = subprocess.Popen(
-                [hg_python(), str(HERE / "forkserver.py")],
+                [hg_python(), str(HERE / "forkserver.py"), str(EXTENSION)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env=self.env,

@@ -14,12 +14,11 @@ from __future__ import annotations
 import os
 import pathlib
 import random
-import shutil
 import signal
 import subprocess
-import sysconfig
+import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Callable
 
 import hypothesis
@@ -27,6 +26,7 @@ import hypothesis.core
 import pluggy
 import pytest
 
+from support import running
 from support.reports import Counts, read_report
 
 # A shell starts what is in the background with interrupts ignored, and all children
@@ -36,6 +36,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 PROJECT = pathlib.Path(__file__).resolve().parent.parent
 EXTENSION = PROJECT / "hgext3rd" / "fastrevlog"
+
+# What tests, and the hg they run, write for a while.
+MEMORY = running.memory_folder()
+if MEMORY and "TMPDIR" not in os.environ:
+    os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
+# Compiling the extension costs each start of hg more than all else it does.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 Hg = Callable[..., "subprocess.CompletedProcess[bytes]"]
 SEED = os.environ.get("FASTREVLOG_TEST_SEED")
@@ -47,7 +54,7 @@ def pytest_configure() -> None:
     hypothesis.settings.register_profile("fastrevlog", derandomize=not SEED)
     hypothesis.settings.load_profile("fastrevlog")
     if SEED:
-        hypothesis.core.global_force_seed = int(SEED)
+        vars(hypothesis.core)["global_force_seed"] = int(SEED)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -73,12 +80,11 @@ def pytest_runtest_makereport() -> Generator[None, pluggy.Result, None]:
 
 @pytest.fixture(scope="session")
 def hg_path() -> pathlib.Path:
-    """The hg of the interpreter that runs the tests, or else the one on the PATH."""
-    beside = pathlib.Path(sysconfig.get_path("scripts")) / "hg"
-    found = beside if beside.exists() else shutil.which("hg")
-    if found is None:
-        pytest.fail("there is no hg: run the tests through `make test`")
-    return pathlib.Path(found)
+    """The hg under test: the one of the interpreter that runs the tests, as a rule."""
+    try:
+        return pathlib.Path(running.hg_path())
+    except RuntimeError as none:
+        pytest.fail(f"{none}: run the tests through `make test`")
 
 
 @pytest.fixture
@@ -103,12 +109,39 @@ def hgrc(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Pat
     return path
 
 
+@pytest.fixture(scope="session")
+def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[running.Runner]:
+    """Runs hg in forks of one warm process, which all tests of this process share."""
+    started = running.Runner(tmp_path_factory.mktemp("runner"))
+    yield started
+    started.close()
+
+
 @pytest.fixture
-def hg(hg_path: pathlib.Path, hgrc: pathlib.Path) -> Hg:
+def hg(runner: running.Runner, hgrc: pathlib.Path) -> Hg:
     """Run hg with fastrevlog on: ``hg("log", "-p", cwd=repo)``.
 
-    ``code`` is the exit code that is expected (0, or None for any).
+    ``code`` is the exit code that is expected (0, or None for any). Each command has a
+    process of its own with this test's environment, but it is a fork of one that has
+    loaded Mercurial (not fastrevlog); `started_hg` starts one from nothing.
     """
+
+    def run(
+        *args: str, cwd: pathlib.Path, code: int | None = 0
+    ) -> subprocess.CompletedProcess[bytes]:
+        env = {**os.environ, "HG": running.hg_path()}
+        done = runner.run(args, cwd, env, timeout=250)
+        assert not done.timed_out, args
+        if code is not None:
+            assert done.status == code, (done.out + done.err).decode()
+        return subprocess.CompletedProcess(args, done.status, done.out, done.err)
+
+    return run
+
+
+@pytest.fixture
+def started_hg(hg_path: pathlib.Path, hgrc: pathlib.Path) -> Hg:
+    """As `hg`, and each command is a start of hg as users have it."""
 
     def run(
         *args: str, cwd: pathlib.Path, code: int | None = 0

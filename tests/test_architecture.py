@@ -8,7 +8,8 @@ import ast
 import pathlib
 
 import pytest
-from conftest import EXTENSION
+
+from tests.conftest import EXTENSION
 
 # rooms from the bottom up: a module imports from its own level or from below
 LEVELS = [
@@ -69,7 +70,7 @@ def modules(root: pathlib.Path = EXTENSION) -> dict[str, pathlib.Path]:
 
 def imports(name: str, source: str, known: set[str], package: bool) -> set[str]:
     """What the module ``name`` imports: ``mercurial.x``, and ours as ``.engine.x``."""
-    found = set()
+    found: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)

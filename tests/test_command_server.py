@@ -57,7 +57,7 @@ def test_each_request_is_reported(
     (repo / "file").write_text("one\n")
     subprocess.run([hg_path, "-R", repo, "commit", "-qAm", "first"], check=True)
     # not in the repository: a server opens its own one before it forks
-    serve = [hg_path, "serve", "--cmdserver", "unix", "-a", str(address)]
+    serve = [str(hg_path), "serve", "--cmdserver", "unix", "-a", str(address)]
     server = subprocess.Popen(serve, cwd=tmp_path)
     try:
         while not address.exists():

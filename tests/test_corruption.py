@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scenarios.world import Report, World
 
 from support import running, snapshot
 from support.damage import DAMAGES, PERMISSIONS, SPLIT_ONLY, Damage, Log
 from support.running import Result
+from tests.scenarios.world import Report, World
 
 # bytes of address space: a bomb costs the time to fill it, in stock Mercurial
 MEMORY = 512 << 20

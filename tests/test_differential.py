@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import scenarios
-from scenarios.world import Divergence, Report, World, play_twice
 
 from support import running
+from tests import scenarios
+from tests.scenarios.world import Divergence, Report, World, play_twice
 
 SCENARIOS = scenarios.load()
 

@@ -6,12 +6,12 @@ import pathlib
 import struct
 from typing import Any
 
-import enginelab
 import pytest
 from mercurial import bundlerepo, changelog, revlog, store
 from mercurial import vfs as vfsmod
 
 from hgext3rd.fastrevlog import eligibility, process, settings, stores, unchanged
+from support import enginelab
 
 # does every vfs name its path encoding?  (7.2)
 NAMED = hasattr(vfsmod.abstractvfs, "filter_name")

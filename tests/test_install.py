@@ -8,13 +8,13 @@ import sys
 import types
 from typing import Any
 
-import enginelab
 import pytest
-from conftest import EXTENSION, PROJECT, Hg
 from mercurial import extensions, hg, revlog, scmutil
 from mercurial import ui as uimod
 
 from hgext3rd.fastrevlog import install, modulewatch, process
+from support import enginelab
+from tests.conftest import EXTENSION, PROJECT, Hg
 
 Row = install.Row
 

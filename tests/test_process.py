@@ -44,22 +44,22 @@ def repo(tmp_path: pathlib.Path, hg: Any, hgrc: pathlib.Path) -> pathlib.Path:
 
 
 def test_hg_ends_without_a_last_collection(
-    repo: pathlib.Path, hg: Any, served: Callable[[], Any]
+    repo: pathlib.Path, started_hg: Any, served: Callable[[], Any]
 ) -> None:
     served()
-    assert hg("cat", "-r", "0", "file", cwd=repo).stdout == b"one\nfrozen\n"
+    assert started_hg("cat", "-r", "0", "file", cwd=repo).stdout == b"one\nfrozen\n"
     assert served().served["filelog"] == 1
 
 
 def test_without_a_repository_nothing_is_arranged(
-    repo: pathlib.Path, hg: Any, tmp_path: pathlib.Path
+    repo: pathlib.Path, started_hg: Any, tmp_path: pathlib.Path
 ) -> None:
-    assert hg("version", "-q", cwd=tmp_path).stdout.endswith(b"\nas ever\n")
+    assert started_hg("version", "-q", cwd=tmp_path).stdout.endswith(b"\nas ever\n")
 
 
-def test_switched_off_nothing_is_arranged(repo: pathlib.Path, hg: Any) -> None:
+def test_switched_off_nothing_is_arranged(repo: pathlib.Path, started_hg: Any) -> None:
     off = ("--config", "fastrevlog.enabled=no")
-    assert hg(*off, "cat", "file", cwd=repo).stdout == b"one\nas ever\n"
+    assert started_hg(*off, "cat", "file", cwd=repo).stdout == b"one\nas ever\n"
 
 
 def test_another_program_ends_as_it_likes(
@@ -96,12 +96,12 @@ def cycle(ui, repo, **opts):
 @pytest.mark.skipif(not hasattr(os, "symlink"), reason="a lock is a link")
 @pytest.mark.parametrize("where", [[], ["--hang"]])
 def test_a_lock_in_a_cycle_is_released(
-    repo: pathlib.Path, hg: Any, hgrc: pathlib.Path, where: list[str]
+    repo: pathlib.Path, started_hg: Any, hgrc: pathlib.Path, where: list[str]
 ) -> None:
     """As without us, by the last collection."""
     extension = repo.parent / "cycle.py"
     extension.write_text(CYCLE)
     with hgrc.open("a") as more:
         more.write(f"cycle = {extension}\n")
-    assert hg("cycle", *where, cwd=repo, code=None).returncode == 0
+    assert started_hg("cycle", *where, cwd=repo, code=None).returncode == 0
     assert not os.path.lexists(repo / ".hg" / "store" / "lock")

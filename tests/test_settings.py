@@ -8,11 +8,11 @@ import re
 from typing import Callable
 
 import pytest
-from conftest import PROJECT, Hg
 
 from hgext3rd import fastrevlog
 from hgext3rd.fastrevlog import settings
 from support.reports import Counts
+from tests.conftest import PROJECT, Hg
 
 Served = Callable[[], Counts]
 DEFAULTS = {

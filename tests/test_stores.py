@@ -8,15 +8,14 @@ import subprocess
 from collections.abc import Iterator
 from typing import Any, Callable
 
-import enginelab
 import pytest
-from conftest import Hg
 from mercurial import commands, dispatch, error, hg
 from mercurial import ui as uimod
 
 from hgext3rd.fastrevlog import settings, stores
-from support import cmdserver
+from support import cmdserver, enginelab
 from support.reports import Counts
+from tests.conftest import Hg
 
 Served = Callable[[], Counts]
 assert dispatch.run  # loaded now: it registers what commands need

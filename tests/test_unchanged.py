@@ -8,13 +8,13 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
-import enginelab
 import pytest
 from mercurial import changelog, extensions, filelog, revlog
 
 from hgext3rd.fastrevlog import install, unchanged
 from hgext3rd.fastrevlog.operations.verify import wrap
 from hgext3rd.fastrevlog.outer import opening, reading
+from support import enginelab
 
 PLAIN = ("mercurial.revlog",)
 

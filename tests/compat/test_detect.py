@@ -6,12 +6,12 @@ import pathlib
 import types
 from typing import Any, Callable
 
-import enginelab
 import pytest
 from mercurial import revlog, util
 
 from hgext3rd.fastrevlog import process
 from hgext3rd.fastrevlog.compat import detect
+from support import enginelab
 
 counters = process.counters
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
-import enginelab
 import pytest
 from mercurial import mdiff
 
 from hgext3rd.fastrevlog.debug import limits
+from support import enginelab
 
 
 @pytest.fixture(params=[b"zlib", b"zstd", b"none"])

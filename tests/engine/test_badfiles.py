@@ -9,12 +9,11 @@ import shutil
 import tempfile
 from typing import Any
 
-import enginelab
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from support import badfiles
+from support import badfiles, enginelab
 
 CORPUS = pathlib.Path(__file__).resolve().parents[1] / "corpus"
 CASES = sorted({path.stem for path in CORPUS.iterdir()})

@@ -8,12 +8,12 @@ import threading
 import weakref
 from typing import Any
 
-import enginelab
 import pytest
 from mercurial.revlogutils import constants
 
 from hgext3rd.fastrevlog import stores
 from hgext3rd.fastrevlog.engine import caches
+from support import enginelab
 
 CENSORED = constants.REVIDX_ISCENSORED
 
@@ -175,7 +175,8 @@ def where(tmp_path: pathlib.Path) -> Any:
 
 
 def memory_of(where: Any) -> caches.Share:
-    share: caches.Share = stores.of(where).share
+    share = stores.of(where).share
+    assert share is not None
     return share
 
 

@@ -6,10 +6,10 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
-import enginelab
 import pytest
 from mercurial import error
 
+from support import enginelab
 from support.faults import Fault, FaultyStorage
 
 KEPT = 6  # revisions that are there before

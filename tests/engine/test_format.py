@@ -5,7 +5,6 @@ from __future__ import annotations
 import pathlib
 import re
 
-import enginelab
 import pytest
 from mercurial import changegroup, mdiff, node, policy, revlog, util
 from mercurial.revlogutils import constants
@@ -13,6 +12,7 @@ from mercurial.utils import storageutil
 
 from hgext3rd.fastrevlog.engine import compression, format
 from hgext3rd.fastrevlog.operations import changegroups
+from support import enginelab
 
 parsers = policy.importmod("parsers")
 PACKAGE = pathlib.Path(format.__file__).parent.parent

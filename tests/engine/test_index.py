@@ -7,11 +7,11 @@ import pathlib
 import sys
 from typing import Any, Callable
 
-import enginelab
 import pytest
 from mercurial import error, scmutil
 
 from hgext3rd.fastrevlog.engine import index
+from support import enginelab
 
 COUNT = 40
 
@@ -102,7 +102,7 @@ def test_methods(where: Any, name: str) -> None:
 @pytest.mark.parametrize("name", sorted(WITH_NODES))
 def test_methods_that_take_nodes(where: Any, name: str) -> None:
     proxy, cindex = pair(where)
-    seven = node(where, 7)
+    seven: Any = node(where, 7)
     stands_for = {"N": seven, "H": seven.hex().encode(), "H8": seven.hex().encode()[:8]}
     for asked in WITH_NODES[name]:
         arg = stands_for.get(asked, asked) if isinstance(asked, str) else asked
@@ -117,7 +117,7 @@ def test_items_length_and_iteration(where: Any) -> None:
     for rev in (0, 1, COUNT - 1, -1, COUNT, -2, -COUNT, 10**12, None, "x"):
         expected = answer(lambda rev=rev: cindex[rev])
         assert answer(lambda rev=rev: proxy[rev]) == expected
-    seven = node(where, 7)
+    seven: Any = node(where, 7)
     assert answer(lambda: proxy[seven]) == answer(lambda: cindex[seven])
     assert list(proxy) == list(cindex)
     assert proxy.entry_size == cindex.entry_size

@@ -14,13 +14,13 @@ import weakref
 from collections.abc import Iterator
 from typing import Any, Callable
 
-import enginelab
 import pytest
-from enginelab import Transaction
 from mercurial import commands, error, hg, phases, repair
 from mercurial.node import nullid, wdirid
 
 from hgext3rd.fastrevlog import settings, stores
+from support import enginelab
+from support.enginelab import Transaction
 
 
 def checked(rl: Any, rev: int) -> bytes:

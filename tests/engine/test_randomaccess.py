@@ -8,12 +8,12 @@ import pathlib
 import random
 from typing import Any
 
-import enginelab
 import pytest
 from mercurial import error
 from mercurial.revlogutils import randomaccessfile
 
 from hgext3rd.fastrevlog.engine import randomaccess, vfs
+from support import enginelab
 
 SIZE = 900_000  # bytes
 

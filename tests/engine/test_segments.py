@@ -8,13 +8,13 @@ import struct
 import tempfile
 from typing import Any
 
-import enginelab
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from mercurial.revlogutils import deltas
 
 from hgext3rd.fastrevlog.engine import options, segments
+from support import enginelab
 
 ENTRY = struct.Struct(">Qiiiiii20s12x")
 GAP = 4  # bytes

@@ -6,12 +6,12 @@ import pathlib
 import random
 from typing import Any
 
-import enginelab
 import pytest
 from mercurial import error
 
 from hgext3rd.fastrevlog import stores
 from hgext3rd.fastrevlog.engine import texts as textsmod
+from support import enginelab
 
 SHAPES: dict[str, dict[str, Any]] = {
     "inline": {},

@@ -8,12 +8,12 @@ import stat
 import sys
 from typing import Any
 
-import enginelab
 import pytest
 from mercurial import error, store
 from mercurial import vfs as vfsmod
 
 from hgext3rd.fastrevlog.engine import vfs
+from support import enginelab
 
 ENCODINGS = ["dotencode", "hybrid"]
 if hasattr(store, "Encoding"):

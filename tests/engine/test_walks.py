@@ -138,7 +138,7 @@ def test_damage_is_found_before_anything_is_said_of_it() -> None:
     proxy = index.IndexProxy(graphs.parse(data))
     made = proxy.columns(True)
     assert made is not None
-    said = []
+    said: list[int] = []
     with pytest.raises(columns.Disordered) as caught:
         said.extend(walks.descending(made, [size - 1]))
     assert caught.value.stop == 2 * columns.BLOCK

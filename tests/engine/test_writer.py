@@ -6,9 +6,10 @@ import os
 import pathlib
 from typing import Any
 
-import enginelab
 import pytest
-from enginelab import KIND_CHANGELOG, Bench, Script, Transaction
+
+from support import enginelab
+from support.enginelab import KIND_CHANGELOG, Bench, Script, Transaction
 
 SHAPES: dict[str, dict[str, Any]] = {
     "inline": {},

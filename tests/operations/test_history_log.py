@@ -121,8 +121,8 @@ def test_working_directory(lab: Lab, everything: Path) -> None:
 
 @pytest.mark.parametrize("extension", ["largefiles", "keyword", "eol", "show"])
 def test_extensions(lab: Lab, everything: Path, extension: str) -> None:
-    config = ("--config", f"extensions.{extension}=")
-    config += ("--config", "keyword.**=", "--config", "keywordset.svn=yes")
+    config = ["--config", f"extensions.{extension}="]
+    config += ["--config", "keyword.**=", "--config", "keywordset.svn=yes"]
     _result, counts = lab.same("log", "-p", "--stat", *config, cwd=everything)
     assert counts.by_workers["log"] >= 20
 

@@ -11,7 +11,8 @@ import sys
 from typing import Any
 
 import pytest
-import wrapped_history
+
+from support import wrapped_history
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CASES = wrapped_history.cases()

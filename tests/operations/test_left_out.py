@@ -16,7 +16,6 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import enginelab
 import pytest
 from mercurial import (
     ancestor,
@@ -57,7 +56,7 @@ from hgext3rd.fastrevlog.outer import (
     parents,
     sources,
 )
-from support import running
+from support import enginelab, running
 from support.wrapping import Counted
 
 FILES = 30

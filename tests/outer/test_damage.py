@@ -117,9 +117,12 @@ def test_what_is_asked_of_mercurial_is_bounded(
     log.change(COUNT - 1, base=3)
     log.replace_last(zlib.compress(b"\0" * (64 << 20)))
     expanded = []
-    monkeypatch.setattr(
-        mdiff, "patches", lambda text, bins: expanded.append(bins) or b""
-    )
+
+    def patches(text: bytes, bins: list[bytes]) -> bytes:
+        expanded.append(bins)
+        return b""
+
+    monkeypatch.setattr(mdiff, "patches", patches)
     ours = enginelab.ours(where)
     with enginelab.installed(), pytest.raises(error.RevlogError) as caught:
         ours.revision(COUNT - 1)

@@ -6,13 +6,12 @@ import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import enginelab
 import pytest
-import sending
 from mercurial import changegroup, extensions, hg, obsolete, phases, revlog, util
 
 from hgext3rd.fastrevlog import process, settings, stores
 from hgext3rd.fastrevlog.outer import ahead, sources
+from support import enginelab, sending
 
 emitted = process.counters.emitted
 
@@ -109,7 +108,7 @@ def test_same_bytes_of_many(tmp_path: pathlib.Path, seed: int) -> None:
 
 
 def test_hidden_and_secret_changesets(tmp_path: pathlib.Path) -> None:
-    config = {"experimental__evolution": "all"}
+    config: dict[str, Any] = {"experimental__evolution": "all"}
     repo = sending.make_history(tmp_path / "repo", 7, 40, **config)
     with repo.lock(), repo.transaction(b"hide") as tr:
         heads = [repo[node] for node in repo.changelog.heads()]

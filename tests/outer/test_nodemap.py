@@ -12,13 +12,11 @@ import pathlib
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from typing import Any, Callable
 
 import pytest
-from conftest import Hg
 
-from support import running
+from tests.conftest import Hg
 
 SUPPORT = pathlib.Path(__file__).resolve().parents[2] / "support"
 STOCK = (
@@ -26,27 +24,6 @@ STOCK = (
     "--config=storage.revlog.persistent-nodemap.slow-path=allow",
 )
 CHECKED = rb"revisions in index: +(\d+)\nrevisions in nodemap: \1\n"
-
-
-@pytest.fixture(scope="module")
-def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[running.Runner]:
-    started = running.Runner(tmp_path_factory.mktemp("hg"))
-    yield started
-    started.close()
-
-
-@pytest.fixture
-def hg(runner: running.Runner, hgrc: pathlib.Path) -> Hg:
-    """As the fixture that all tests share, in forks of one warm process."""
-    env = {**runner.env, "HGRCPATH": str(hgrc), "HGPLAIN": "1"}
-
-    def run(*args: str, cwd: pathlib.Path, code: int | None = 0) -> Any:
-        done = runner.run(args, cwd, env)
-        if code is not None:
-            assert done.status == code, (done.out + done.err).decode()
-        return subprocess.CompletedProcess(args, done.status, done.out, done.err)
-
-    return run
 
 
 @pytest.fixture(scope="module")

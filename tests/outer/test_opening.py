@@ -8,14 +8,14 @@ import struct
 from collections.abc import Iterator
 from typing import Any, Callable
 
-import enginelab
 import pytest
-from enginelab import KIND_FILELOG
 from mercurial import error, revlog, util
 from mercurial.revlogutils import flagutil
 
 from hgext3rd.fastrevlog import process
 from hgext3rd.fastrevlog.outer import opening
+from support import enginelab
+from support.enginelab import KIND_FILELOG
 
 counters = process.counters
 

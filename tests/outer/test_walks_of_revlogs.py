@@ -29,7 +29,7 @@ from support import enginelab, graphs
 try:
     from mercurial.utils import dag_util
 except ImportError:  # 7.0
-    from mercurial import dagop as dag_util
+    from mercurial import dagop as dag_util  # type: ignore[no-redef]
 
 
 @pytest.fixture(scope="module")

@@ -220,14 +220,19 @@ def test_a_slow_taker_slows_the_workers_down(tmp_path: Path) -> None:
         assert len(next(answers)[1]) == 100_000
 
 
+def sleep(seconds: float) -> int:
+    time.sleep(seconds)
+    return 1
+
+
 def test_leaving_early_kills(tmp_path: Path) -> None:
     start = time.monotonic()
-    with ordered.OrderedPool(lambda task: time.sleep(task) or 1, 2) as pool:
+    with ordered.OrderedPool(sleep, 2) as pool:
         for _pair in pool.answers([0, 600, 600, 600]):
             break
     with (
         pytest.raises(KeyboardInterrupt),
-        ordered.OrderedPool(lambda task: time.sleep(task) or 1, 2) as pool,
+        ordered.OrderedPool(sleep, 2) as pool,
     ):
         for _pair in pool.answers([0, 600, 600, 600]):
             raise KeyboardInterrupt

@@ -31,34 +31,45 @@ from typing import Any
 # What nearly every command imports, so that the forks share it. Which of them
 # exist depends on the Mercurial; a missing one costs time, nothing else.
 PRELOADED = """
-bookmarks branchmap bundle2 bundlerepo cext.base85 cext.bdiff cext.mpatch
-cext.osutil cext.parsers changegroup changelog cmdutil commands context copies
-crecord debugcommands diffutil discovery dispatch dirstate encoding exchange
-exthelper extensions fancyopts filelog fileset filemerge formatter hg hook
-httppeer localrepo lock logcmdutil manifest match mdiff merge mergestate node
-obsolete patch pathutil phases profiling pvec rcutil registrar repair repoview
-revlog revlogutils.deltas revlogutils.flagutil revlogutils.nodemap
-revlogutils.randomaccessfile revset revsetlang rewriteutil scmutil setdiscovery
-similar simplemerge smartset sshpeer sslutil statprof store streamclone strip
-subrepo tags templatefilters templatefuncs templatekw templater transaction txnutil
-ui unionrepo upgrade url util utils.compression utils.docket utils.storageutil
-verify vfs wireprotov1peer wireprotov1server worker upgrade_utils.actions
-upgrade_utils.engine
+ancestor bookmarks branching.rev_cache branchmap bundle2 bundlecaches bundlerepo
+cacheutil cext.base85 cext.bdiff cext.mpatch cext.osutil cext.parsers changegroup
+changelog cmd_impls.bundle cmd_impls.clone cmd_impls.incoming cmd_impls.outgoing cmdutil
+color commands commit config configuration.rcutil context copies crecord dagop
+debugcommands diffutil dirstate dirstateutils.timestamp discovery dispatch encoding
+exchange exchanges.bundle_cache extensions exthelper fancyopts filelog filemerge fileset
+formatter graphmod hg hook httppeer localrepo lock logcmdutil main_script.cmd_finder
+main_script.options main_script.paths manifest match mdiff merge merge_utils.diff
+merge_utils.update mergestate mergeutil metadata namespaces node obsolete patch pathutil
+phases profiling progress pushkey pvec rcutil registrar repair repo.creation
+repo.vfs_options repoview revlog revlogutils.concurrency_checker revlogutils.config
+revlogutils.debug revlogutils.deltas revlogutils.flagutil revlogutils.nodemap
+revlogutils.randomaccessfile revlogutils.rewrite revlogutils.sidedata revset revsetlang
+rewriteutil scmutil setdiscovery similar simplemerge smartset sparse sshpeer sslutil
+statprof store streamclone strip subrepo tags templatefilters templatefuncs templatekw
+templater testing transaction txnutil ui unionrepo upgrade upgrade_utils.actions
+upgrade_utils.engine url util utils.compression utils.dag_util utils.dateutil
+utils.docket utils.storageutil utils.stringutil verify vfs wireprotov1peer
+wireprotov1server worker
 """.split()
 
 
 def preload() -> None:
-    """Import Mercurial the way its own script would end up with it."""
-    for name in PRELOADED:
-        try:
-            importlib.import_module("mercurial." + name)
-        except ImportError:
-            pass
-    for name in ("rebase", "share", "strip", "uncommit"):
-        importlib.import_module("hgext." + name)
+    """Import Mercurial the way its own script would end up with it.
+
+    Modules that are not named wait for their first use, as they do there: fastrevlog
+    tells from some whether a process is a server.
+    """
     import hgdemandimport
 
     hgdemandimport.enable()
+    names = ["mercurial." + name for name in PRELOADED]
+    names += ["hgext." + name for name in ("rebase", "share", "strip", "uncommit")]
+    names += ["calendar", "mmap", "pdb"]
+    for name in names:
+        try:
+            _ = importlib.import_module(name).__doc__  # that is the first use
+        except ImportError:
+            pass
 
 
 def keep_code(folder: str) -> None:
@@ -67,7 +78,7 @@ def keep_code(folder: str) -> None:
     They are neither imported nor run here: each command does that for itself, and
     saves a sixth of its time, that of finding and reading 64 files.
     """
-    kept = {}
+    kept: dict[tuple[str, int, int], Any] = {}
     read = SourceFileLoader.get_code
 
     def key(path: str) -> tuple[str, int, int]:

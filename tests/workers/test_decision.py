@@ -88,7 +88,7 @@ def server(hg_path: Path, hgrc: Path, tmp_path: Path) -> Iterator[CommandServer]
         for j in range(6):
             (repo / f"file{j}").write_text(f"number {i}\n")
         subprocess.run([hg_path, "-R", repo, "commit", "-qAm", f"{i}"], check=True)
-    serve = [hg_path, "-R", repo, "serve", "--cmdserver", "pipe"]
+    serve = [str(hg_path), "-R", str(repo), "serve", "--cmdserver", "pipe"]
     running = CommandServer(
         subprocess.Popen(serve, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     )

@@ -108,7 +108,7 @@ class _Group:
             rl.nodeconstants.wdirid,
             *rl.nodeconstants.wdirfilenodeids,
         }
-        self.appends: appendsmod.Appends | None = None
+        self.known_plain = False
 
     def add(self, deltas: Iterable[Any]) -> bool:
         """Add all; was there any?"""
@@ -116,6 +116,8 @@ class _Group:
         empty = True
         appends = None
         put_aside = getattr(deltas, 'put_aside', None)
+        # those that we read ourselves
+        self.known_plain = put_aside is not None
         for incoming in deltas:
             empty = False
             if appends is None or not self.add_common(appends, incoming):
@@ -165,11 +167,8 @@ class _Group:
             or base < self.least_base
             or p1 is None
             or p2 is None
-            or incoming.delta is None
             or incoming.flags
-            or incoming.raw_text is not None
-            or incoming.sidedata
-            or incomingmod.is_encoded(incoming)
+            or not (self.known_plain or self.is_plain(incoming))
             or get_rev(incoming.node) is not None
             or incoming.node in self.forbidden
         ):
@@ -178,6 +177,16 @@ class _Group:
         if entry[0] & _FLAGS or entry[2] < 0:
             return None
         return base, p1, p2
+
+    @staticmethod
+    def is_plain(incoming: Any) -> bool:
+        """Is it a delta, and no more?"""
+        return not (
+            incoming.delta is None
+            or incoming.raw_text is not None
+            or incoming.sidedata
+            or incomingmod.is_encoded(incoming)
+        )
 
     def text_of(self, appends: appendsmod.Appends, base: int, delta: bytes) -> Any:
         """The text that ``delta`` makes; None: it is not common, or damaged."""

@@ -16,6 +16,7 @@ from mercurial import store
 from mercurial import vfs as vfsmod
 
 from . import unchanged
+from .compat import incoming
 from .engine import format
 
 
@@ -57,6 +58,31 @@ def _refusal_by_fncache(layer: Any) -> str | None:
 def _refusal_by_type(layer: Any) -> str | None:
     if type(layer) is not vfsmod.vfs:
         return 'vfs: %s' % type(layer).__name__
+    return None
+
+
+# what is left out of Mercurial where a file is opened to be appended to
+LEFT_OUT: tuple[tuple[Any, str], ...] = (
+    (vfsmod.vfs, '__call__ join _auditpath'),
+    (vfsmod.filtervfs, '__call__ join'),
+    (store._fncachevfs, '__call__ join'),
+)
+
+
+def plain_vfs(opener: Any) -> Any:
+    """The vfs below ``opener`` that opens files, if that is all that it does.
+
+    None: it is to be called, because it, or what is around it, has more to do.
+    """
+    if incoming.REGISTERS_OPENED:
+        return None
+    layer = opener
+    while type(layer) in (store._fncachevfs, vfsmod.filtervfs):
+        layer = layer.vfs
+    if type(layer) is not vfsmod.vfs or unchanged.has_own(layer, ('_auditpath',)):
+        return None
+    if all(unchanged.parts_are_of(owner, names) for owner, names in LEFT_OUT):
+        return layer
     return None
 
 

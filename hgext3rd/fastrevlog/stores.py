@@ -107,7 +107,10 @@ class Store:
         self._refusal = reason
         if reason is None:
             self._files = enginevfs.StoreVFS(
-                self.opener, share=self.share, hash_policy=self.hash_policy
+                self.opener,
+                share=self.share,
+                hash_policy=self.hash_policy,
+                plain_vfs=eligibility.plain_vfs,
             )
 
     @contextlib.contextmanager

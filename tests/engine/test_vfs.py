@@ -12,6 +12,8 @@ import pytest
 from mercurial import error, store
 from mercurial import vfs as vfsmod
 
+from hgext3rd.fastrevlog import eligibility
+from hgext3rd.fastrevlog.compat import incoming
 from hgext3rd.fastrevlog.engine import vfs
 from support import enginelab
 
@@ -147,6 +149,86 @@ def test_folders_are_audited_by_mercurial_once(
             with pytest.raises(error.Abort) as caught:
                 call(name)
             assert bytes(caught.value) == bytes(expected.value)
+
+
+# appending
+
+
+@pytest.fixture
+def appending(store_opener: Any) -> vfs.StoreVFS:
+    """Both hard links and the way Mercurial opens files are known to be usual."""
+    if incoming.REGISTERS_OPENED:
+        pytest.skip("before 7.2 to open a file for writing registers it")
+    store_opener.write(b"data/in/a.i", b"begin")
+    for _times in range(2):
+        # at the second Mercurial finds out whether links are counted right
+        store_opener(b"data/in/a.i", b"r+").close()
+    return vfs.StoreVFS(store_opener, plain_vfs=eligibility.plain_vfs)
+
+
+def test_a_file_that_is_there_is_opened_by_one_call(
+    appending: vfs.StoreVFS, store_opener: Any
+) -> None:
+    fp = appending.open_to_append(b"data/in/a.i")
+    assert fp.seek(0, os.SEEK_END) == 5
+    fp.write(b" end")
+    fp.close()
+    assert store_opener.read(b"data/in/a.i") == b"begin end"
+
+
+def test_what_needs_care_is_left_to_mercurial(
+    appending: vfs.StoreVFS, store_opener: Any
+) -> None:
+    name = b"data/in/a.i"
+    path = store_opener.join(name)
+    assert appending.open_to_append(b"data/in/missing.i") is None
+    os.mkdir(store_opener.join(b"data/folder.i"))
+    assert appending.open_to_append(b"data/folder.i") is None
+    os.link(path, path + b".link")
+    assert appending.open_to_append(name) is None
+    with store_opener(name, b"r+") as fp:  # breaks the link
+        fp.write(b"B")
+    appending.open_to_append(name).close()
+    below = eligibility.plain_vfs(store_opener)
+    below._trustnlink = False
+    assert appending.open_to_append(name) is None
+    assert appending.open_to_append(b"data/in/../in/a.i") is None
+
+
+def test_an_opener_that_does_more_than_open_is_called(
+    appending: vfs.StoreVFS, store_opener: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return theirs(self, *args, **kwargs)
+
+    theirs = vfsmod.vfs.__call__
+    with monkeypatch.context() as patch:
+        patch.setattr(vfsmod.vfs, "__call__", wrapper)
+        assert appending.open_to_append(b"data/in/a.i") is None
+    appending.open_to_append(b"data/in/a.i").close()
+    readonly = vfs.StoreVFS(
+        vfsmod.readonlyvfs(store_opener), plain_vfs=eligibility.plain_vfs
+    )
+    assert readonly.open_to_append(b"data/in/a.i") is None
+
+
+def test_who_looks_at_writes_sees_each(
+    appending: vfs.StoreVFS, store_opener: Any
+) -> None:
+    """``devel.check-locks`` puts something around the auditor."""
+    below = eligibility.plain_vfs(store_opener)
+    theirs = below.audit
+    asked = []
+
+    def audit(path: bytes, mode: Any = None) -> None:
+        asked.append(mode)
+        theirs(path, mode=mode)
+
+    below.audit = audit
+    assert appending.read_whole(b"data/in/a.i") == b"begin"
+    for _times in range(2):
+        appending.open_to_append(b"data/in/a.i").close()
+    assert asked == [b"rb", b"r+b", b"r+b"]
 
 
 # reading

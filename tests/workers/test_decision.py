@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.fixture
 def ui(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(cpus, "usable_cores", lambda: 4)
-    monkeypatch.setattr("hgext3rd.fastrevlog.workers.pool.can_fork", lambda: True)
+    monkeypatch.setattr("hgext3rd.fastrevlog.workers.cpus.can_fork", lambda: True)
     made = uimod.ui()
     made.setconfig(b"fastrevlog", b"workers", 0)
     return made
@@ -57,7 +57,7 @@ def test_no_workers(ui: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         patch.setattr(process.state, "in_worker", True)
         assert decision.workers_for(ui) == (0, False, "process: is a worker itself")
     with monkeypatch.context() as patch:
-        patch.setattr("hgext3rd.fastrevlog.workers.pool.can_fork", lambda: False)
+        patch.setattr("hgext3rd.fastrevlog.workers.cpus.can_fork", lambda: False)
         reason = "process: cannot fork, or has threads"
         assert decision.workers_for(ui) == (0, False, reason)
     ui.setconfig(b"worker", b"enabled", False)

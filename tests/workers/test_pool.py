@@ -166,12 +166,12 @@ def test_no_fork(monkeypatch: pytest.MonkeyPatch) -> None:
 THREADS = """
 import os, sys, threading
 sys.path.insert(0, sys.argv[1])
-from hgext3rd.fastrevlog.workers import pool
-assert pool.can_fork()
+from hgext3rd.fastrevlog.workers import cpus
+assert cpus.can_fork()
 done = threading.Event()
 thread = threading.Thread(target=done.wait)
 thread.start()
-assert not pool.can_fork()
+assert not cpus.can_fork()
 done.set()
 thread.join()
 """

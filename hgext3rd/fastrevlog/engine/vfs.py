@@ -3,16 +3,18 @@
 """A thin wrapper of the store's opener.
 
 Reading is ours: the path is encoded by Mercurial's C function and the file is
-opened with one system call.  Everything that changes the store goes through
-Mercurial's own opener, because that is where the rules live: the fncache learns
-of new files, modes follow the store, hard links are broken before writing,
-time stamps are kept unambiguous, and abandoned temporary files vanish.
+opened with one system call.  So is one that is there and is appended to, if no other
+link to it exists.  Everything else that changes the store goes through Mercurial's
+own opener, because that is where the rules live: the fncache learns of new files,
+modes follow the store, hard links are broken before writing, time stamps are kept
+unambiguous, and abandoned temporary files vanish.
 """
 
 from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from typing import Any
 
 from mercurial import pathutil
@@ -21,6 +23,7 @@ from . import caches, compression, hashing
 
 _POSIX = os.name == 'posix'
 _READ_FLAGS = os.O_RDONLY | getattr(os, 'O_CLOEXEC', 0) | getattr(os, 'O_NOCTTY', 0)
+_APPEND_FLAGS = os.O_RDWR | getattr(os, 'O_CLOEXEC', 0) | getattr(os, 'O_NOCTTY', 0)
 
 
 def pread_all(fd: int, length: int, offset: int) -> bytes:
@@ -90,6 +93,10 @@ class FileReader:
 
 def _same(name: bytes) -> bytes:
     return name
+
+
+def _nothing(opener: Any) -> None:
+    return None
 
 
 def _path_rule(opener: Any) -> tuple[Any, bytes]:
@@ -182,8 +189,10 @@ class StoreVFS:
     """One store's files.  Names are store paths as bytes, ``data/a.i``.
 
     ``opener`` is Mercurial's, and stays the authority on everything but the
-    opening of files for reading.  ``share`` is the memory that caches of this store
-    may take, ``hash_policy`` how its texts are checked.
+    opening of files that are there.  ``share`` is the memory that caches of this store
+    may take, ``hash_policy`` how its texts are checked.  ``plain_vfs(opener)`` is the
+    vfs that opens files for writing, where that is Mercurial's and does no more than
+    what is done here, or None.
     """
 
     __slots__ = (
@@ -191,6 +200,7 @@ class StoreVFS:
         'direct',
         'share',
         'hash_policy',
+        '_plain_vfs',
         '_compressors',
         '_encode',
         '_prefix',
@@ -203,8 +213,10 @@ class StoreVFS:
         direct: bool = _POSIX,
         share: caches.Share | None = None,
         hash_policy: hashing.HashPolicy | None = None,
+        plain_vfs: Callable[[Any], Any] = _nothing,
     ) -> None:
         self.opener = opener
+        self._plain_vfs = plain_vfs
         self.share = caches.Share() if share is None else share
         self.hash_policy = hash_policy or hashing.HashPolicy()
         # by engine and options: to make one takes longer than to compress with it
@@ -216,7 +228,9 @@ class StoreVFS:
 
     def through(self, opener: Any) -> StoreVFS:
         """The same store, by another opener of Mercurial's."""
-        return StoreVFS(opener, self.direct, self.share, self.hash_policy)
+        return StoreVFS(
+            opener, self.direct, self.share, self.hash_policy, self._plain_vfs
+        )
 
     def path(self, name: bytes) -> bytes:
         """The encoded, absolute path of a store file."""
@@ -231,14 +245,16 @@ class StoreVFS:
         """
         encoded = self._encode(name)
         folder = encoded[: encoded.rfind(b'/') + 1]
-        if folder not in self._folders.known:
-            auditor = self.opener.audit
-            if type(auditor) is not pathutil.pathauditor or not (
-                self._folders.is_plain(folder)
-            ):
-                self.opener._auditpath(encoded, b'rb')
-                self._folders.known.add(folder)
+        if folder not in self._folders.known and not self._may_be_in(folder):
+            self.opener._auditpath(encoded, b'rb')
+            self._folders.known.add(folder)
         return os.open(self._prefix + encoded, _READ_FLAGS)
+
+    def _may_be_in(self, folder: bytes) -> bool:
+        """Would Mercurial's auditor have nothing to say about files in ``folder``?"""
+        return type(self.opener.audit) is pathutil.pathauditor and (
+            self._folders.is_plain(folder)
+        )
 
     def reader(self, name: bytes) -> FdReader | FileReader:
         """Open ``name`` for positioned reads; raises ``OSError`` or ``Abort``."""
@@ -265,6 +281,31 @@ class StoreVFS:
             return b''.join(pieces)
         finally:
             os.close(fd)
+
+    def open_to_append(self, name: bytes) -> Any:
+        """A file object for ``name``, which is there, to read and to append to.
+
+        None where Mercurial has something to do first, or to say.
+        """
+        if not self.direct or b'..' in name:
+            return None
+        below = self._plain_vfs(self.opener)
+        # whether links are counted right, Mercurial finds out at the first file
+        if below is None or not below._trustnlink:
+            return None
+        encoded = self._encode(name)
+        # not what is known from reading: who looks at writes has another auditor
+        if not self._may_be_in(encoded[: encoded.rfind(b'/') + 1]):
+            self.opener._auditpath(encoded, b'r+b')
+        try:
+            fd = os.open(self._prefix + encoded, _APPEND_FLAGS)
+        except OSError:
+            return None
+        found = os.fstat(fd)
+        if found.st_nlink == 1 and stat.S_ISREG(found.st_mode):
+            return os.fdopen(fd, 'r+b')
+        os.close(fd)
+        return None
 
     def open(self, name: bytes, mode: bytes, checkambig: bool = False) -> Any:
         """A file object of Mercurial's, for writing."""

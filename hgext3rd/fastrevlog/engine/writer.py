@@ -100,6 +100,10 @@ class Writer:
 
     def _open(self, name: bytes, checkambig: bool = False) -> Any:
         storage = self.files.storage
+        if not checkambig:
+            fp = storage.open_to_append(name)
+            if fp is not None:
+                return fp
         try:
             return storage.open(name, b'r+', checkambig)
         except FileNotFoundError:

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from mercurial.revlogutils import deltas as hgdeltas
+from mercurial.revlogutils import nodemap
 
 from .. import fallback, process, unchanged
 from ..compat import incoming as incomingmod
@@ -109,6 +110,7 @@ class _Group:
             *rl.nodeconstants.wdirfilenodeids,
         }
         self.known_plain = False
+        self.has_added = False
 
     def add(self, deltas: Iterable[Any]) -> bool:
         """Add all; was there any?"""
@@ -226,6 +228,9 @@ class _Group:
     def added(self, rev: int, text: bytes | None) -> None:
         """What has to follow when ``rev`` was added; ``text`` is to be remembered."""
         rl = self.rl
+        if not self.has_added:
+            self.has_added = True
+            nodemap.setup_persistent_nodemap(self.transaction, rl)
         if text is not None:
             rl._inner.keep_text(rev, text, False)
         callback = self.arguments['addrevisioncb']

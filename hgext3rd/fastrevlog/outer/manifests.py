@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from mercurial.revlogutils import deltas as hgdeltas
+from mercurial.revlogutils import nodemap
 
 from .. import process
 from ..compat import incoming as incomingmod
@@ -111,6 +112,7 @@ class ManifestGroup:
             for fields in format.ENTRY.iter_unpack(outcome.to_index):
                 append((*fields, *suffix))
             index.write(outcome.to_index)
+            nodemap.setup_persistent_nodemap(self._transaction, rl)
         inner.storage.share.appended += outcome.added
         _counters.entries += outcome.added
         return True

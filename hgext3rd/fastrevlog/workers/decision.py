@@ -40,11 +40,8 @@ def workers_for(ui: Any, for_clients: bool = False) -> tuple[int, bool, str]:
         reason = 'setting: worker.enabled is no'
     elif _is_server(_SERVERS if for_clients else _SERVERS + _COMMAND_SERVERS):
         reason = 'process: serves others'
-    else:
-        from .pool import can_fork
-
-        if not can_fork():
-            reason = 'process: cannot fork, or has threads'
+    elif not cpus.can_fork():
+        reason = 'process: cannot fork, or has threads'
     return (0 if reason else workers), wanted > 1, reason
 
 

@@ -30,7 +30,6 @@ import os
 import pickle
 import select
 import struct
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -39,19 +38,6 @@ from . import children
 _NUMBER = struct.Struct('<H')
 _FRAME = struct.Struct('<Q')  # length of the pickle that follows; 0: done
 _READ_SIZE = 1 << 20  # bytes
-
-
-def can_fork() -> bool:
-    """Whether a fork of this process, as it is now, is a safe thing to do."""
-    if not hasattr(os, 'fork') or not hasattr(select, 'PIPE_BUF'):
-        return False
-    if threading.active_count() != 1:
-        return False
-    try:
-        # threads that were not started by Python count as well
-        return len(os.listdir('/proc/self/task')) == 1
-    except OSError:
-        return True
 
 
 def partition(tasks: int, large_tasks: int, workers: int) -> list[range]:

@@ -70,6 +70,8 @@ LEFT_OUT = (
 def make_verify(place: Any) -> Any:
     """For ``verifier.verify``, the whole: whatever way it ends, no worker is left."""
     orig = place.stock
+    # loaded now: without it Mercurial's verifier stays as it is
+    stand_in = standinsmod.Standins
 
     def verify(self: Any) -> Any:
         store = stores.of(self.repo.svfs)
@@ -81,7 +83,7 @@ def make_verify(place: Any) -> Any:
         with store.hash_policy.detecting_collisions(not fast):
             if not _is_plain(self):
                 return orig(self)
-            with _by_mercurial(self.repo), standinsmod.Standins(self) as standins:
+            with _by_mercurial(self.repo), stand_in(self) as standins:
                 setattr(self, _STANDINS, standins)
                 return orig(self)
 

@@ -167,10 +167,34 @@ def test_manifests_beside_the_files(
 def test_manifests_beside_the_files_in_many_steps(
     trio: Trio, source: pathlib.Path, served: Served, split_early: None
 ) -> None:
-    trio.init("--config", "format.use-persistent-nodemap=yes")
+    trio.init()
     for rev in sorted(random.Random(3).sample(range(70), 25)):
         trio.do("pull", "-q", "-r", str(rev), str(source))
     assert served().by_workers["manifests of a changegroup"] > 5
+
+
+def test_node_maps_are_kept_of_manifests_beside_the_files(
+    hg: Hg,
+    tmp_path: pathlib.Path,
+    source: pathlib.Path,
+    served: Served,
+    trio: Trio,
+    split_early: None,
+) -> None:
+    first = bundle(hg, source, tmp_path / "a.hg", "-r", "20", "--base", "null")
+    file = bundle(hg, source, tmp_path / "b.hg", "--all", "-t", "none-v2")
+    repo = tmp_path / "r"
+    hg("init", "--config", "format.use-persistent-nodemap=yes", "r", cwd=tmp_path)
+    workers = ("--config", "fastrevlog.workers=2")
+    served()
+    for name in (first, file, file):
+        hg("unbundle", "-q", str(name), *workers, cwd=repo)
+        check_beside(served, 1)
+        for which, log in (("-c", "00changelog"), ("-m", "00manifest")):
+            revs = (repo / ".hg/store" / f"{log}.i").stat().st_size // 64
+            data = hg("debugnodemap", which, "--metadata", cwd=repo).stdout
+            assert b"tip-rev: %d\n" % (revs - 1) in data
+            hg("debugnodemap", which, "--check", cwd=repo)
 
 
 @pytest.mark.parametrize("args", [("--debug",), pytest.param(("-v",), marks=SLOW)])

@@ -123,7 +123,8 @@ class Runner:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self._server: subprocess.Popen[bytes] | None = None
+        # The warm processes, by whether they run commands themselves.
+        self._servers: dict[bool, subprocess.Popen[bytes]] = {}
         self.uuids = folder / "uuids"
         # Only these reach the commands: nothing of the user's environment does.
         self.env: dict[str, str] = {
@@ -147,13 +148,13 @@ class Runner:
         }
 
     def close(self) -> None:
-        """End the warm process."""
-        if self._server is not None:
-            assert self._server.stdin and self._server.stdout
-            self._server.stdin.close()
-            self._server.wait(30)
-            self._server.stdout.close()
-            self._server = None
+        """End the warm processes."""
+        for server in self._servers.values():
+            assert server.stdin and server.stdout
+            server.stdin.close()
+            server.wait(30)
+            server.stdout.close()
+        self._servers.clear()
 
     def run(
         self,
@@ -164,12 +165,14 @@ class Runner:
         timeout: float = 60,
         memory: int | None = None,
         humble: bool = False,
+        stays: bool = False,
     ) -> Result:
         """Run `hg args` in `cwd`.
 
         `timeout` is in seconds; past it the process group is killed. `memory` is
         the limit of the address space in bytes; `humble` makes root
-        obey file permissions.
+        obey file permissions. `stays`: one process may run this and other commands,
+        which is for stock Mercurial without extensions.
         """
         files = {name: self.folder / name for name in ("stdin", "stdout", "stderr")}
         files["stdin"].write_bytes(stdin)
@@ -182,6 +185,7 @@ class Runner:
             "env": env,
             "memory": memory,
             "humble": humble,
+            "stays": stays and not memory and not humble,
             **{name: str(path) for name, path in files.items()},
         }
         start = self._plain if PLAIN else self._forked
@@ -194,14 +198,17 @@ class Runner:
         )
 
     def _forked(self, job: dict, timeout: float) -> tuple[int, bool]:
-        if self._server is None:
-            self._server = subprocess.Popen(
-                [hg_python(), str(HERE / "forkserver.py"), str(EXTENSION)],
+        stays = job["stays"]
+        server = self._servers.get(stays)
+        if server is None:
+            how = "--stay" if stays else str(EXTENSION)
+            server = self._servers[stays] = subprocess.Popen(
+                [hg_python(), str(HERE / "forkserver.py"), how],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env=self.env,
+                start_new_session=stays,
             )
-        server = self._server
         assert server.stdin and server.stdout
         server.stdin.write(json.dumps(job).encode("utf-8") + b"\n")
         server.stdin.flush()
@@ -210,11 +217,16 @@ class Runner:
         timer = threading.Timer(timeout, _kill_group, (pid, expired))
         timer.start()
         try:
-            status = json.loads(server.stdout.readline())["status"]
+            answer = server.stdout.readline()
+            if stays and not answer:
+                # The command was killed, and the next one needs another process.
+                status = self._servers.pop(stays).wait()
+            else:
+                status = json.loads(answer)["status"]
         except BaseException:
             # The answer is still to come: this server cannot be asked again.
             server.kill()
-            self._server = None
+            self._servers.pop(stays, None)
             raise
         finally:
             timer.cancel()

@@ -10,6 +10,7 @@ import pytest
 
 from support import running
 from tests import scenarios
+from tests.scenarios.everyday import prepared
 from tests.scenarios.world import Divergence, Report, World, play_twice
 
 SCENARIOS = scenarios.load()
@@ -18,6 +19,7 @@ SCENARIOS = scenarios.load()
 @pytest.fixture(scope="module")
 def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[running.Runner]:
     started = running.Runner(tmp_path_factory.mktemp("hg"))
+    prepared(started)
     yield started
     started.close()
 

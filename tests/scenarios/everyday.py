@@ -2,11 +2,53 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
+import functools
+import shutil
+from pathlib import Path
+
+from support import snapshot
+from support.running import Runner
+
 from . import scenario
 from .world import World
 
 
+@functools.lru_cache(maxsize=1)
+def prepared(runner: Runner) -> tuple[Path, snapshot.Snapshot, object, object]:
+    """A repository in which stock played `play_history`.
+
+    With it, what makes another repository and its world such that the same play would
+    have the same result, the files of the empty one and the state of the random
+    numbers, and the state of those afterwards.
+    """
+    w = World(runner.folder / "history", runner)
+    before = w.random.getstate()
+    w.init()
+    fresh = snapshot.take(w.path("repo"))
+    play_history(w)
+    return w.path("repo"), fresh, before, w.random.getstate()
+
+
 def history(w: World, repo: str = "repo") -> None:
+    """What `play_history` makes, copied where it would be what it was before.
+
+    That fastrevlog makes the same of it is shown once, by `everyday`, and by each
+    scenario of another format or configuration.
+    """
+    made, fresh, before, after = prepared(w.runner)
+    if (
+        w.configured
+        or w.random.getstate() != before
+        or snapshot.take(w.path(repo)) != fresh
+    ):
+        play_history(w, repo)
+        return
+    shutil.rmtree(w.path(repo))
+    shutil.copytree(made, w.path(repo), symlinks=True)
+    w.random.setstate(after)  # type: ignore[arg-type]
+
+
+def play_history(w: World, repo: str = "repo") -> None:
     """A small history with a bit of everything, used by other scenarios too.
 
     Branches, a merge, a copy, a rename, a removal, an executable and a link.
@@ -46,7 +88,7 @@ def look(w: World, repo: str = "repo", more: str = "", code: int | None = 0) -> 
 @scenario()
 def everyday(w: World) -> None:
     w.init()
-    history(w)
+    play_history(w)
     look(w)
     w.hg("log -p -G --git")
     w.hg("log -r 'reverse(::tip)' -T '{rev} {shortest(node)} {files} {p1.rev}\\n'")

@@ -189,6 +189,7 @@ def clones_and_shares(w: World) -> None:
     w.hg("clone -q --uncompressed repo uncompressed", repo=None)
     look(w, "uncompressed")
     w.hg("share -q repo shared", repo=None)
+    w.append("shared/.hg/hgrc", "[extensions]\nshare =\n")
     w.append("shared/moved.txt", "through the share\n")
     w.commit("through the share", repo="shared")
     w.hg("log -G -T '{rev} {desc}\\n'")

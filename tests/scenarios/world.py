@@ -19,7 +19,6 @@ import shlex
 import shutil
 import signal
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -42,7 +41,7 @@ COMMON_RC = f"""
 [ui]
 interactive = no
 merge = internal:merge3
-ssh = {shlex.quote(sys.executable)} {shlex.quote(str(HERE / "dummyssh.py"))}
+ssh = sh {shlex.quote(str(HERE / "dummyssh.sh"))}
 timeout = 30
 [devel]
 default-date = 0 0
@@ -56,12 +55,15 @@ push_ssl = no
 allow-push = *
 [server]
 bundle1 = yes
-[extensions]
-rebase =
-share =
-strip =
-uncommit =
 """
+# Commands of extensions: these are on for the one command, and cost the others nothing.
+EXTENSION_OF = {
+    "rebase": "rebase",
+    "share": "share",
+    "strip": "strip",
+    "uncommit": "uncommit",
+    "unshare": "share",
+}
 
 
 _DURATION = re.compile(rb"(duration=|in )\d+\.\d+(?= s|\n)|\(\d[\d.]* \w+/sec\)")
@@ -134,7 +136,10 @@ class World:
         self._hidden: dict[bytes, bytes] = {}
         self.root.mkdir(parents=True)
         self.rc = base / "hgrc"
+        self.configured = bool(rc)  # beyond what is common to all
         text = COMMON_RC + rc
+        # Stock, as it comes, needs no process for each command.
+        self.stays = not extension and "[extensions]" not in rc
         if extension and not CONTROL:
             text += f"\n[extensions]\nfastrevlog = {EXTENSION}\n"
             text += f"[fastrevlog]\nreport = {self.report_path}\n"
@@ -193,9 +198,16 @@ class World:
         that stock must end with; None for any.
         """
         args = shlex.split(command) + list(more)
+        if args[0] in EXTENSION_OF:
+            args += ["--config", f"extensions.{EXTENSION_OF[args[0]]}="]
         cwd = self.path(repo) if repo else self.root
         result = self.runner.run(
-            args, cwd, dict(self.env, **(env or {})), stdin=stdin, timeout=timeout
+            args,
+            cwd,
+            dict(self.env, **(env or {})),
+            stdin=stdin,
+            timeout=timeout,
+            stays=self.stays and "extensions." not in " ".join(args),
         )
         return self.record(f"[{repo or '.'}] hg {shlex.join(args)}", result, code)
 

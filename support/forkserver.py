@@ -12,9 +12,10 @@ root's power over file permissions is given up), answered by two lines on standa
 output, the child's process id when it runs and `{"status": code}` when it ended.
 
 With the argument `--stay`, commands are run by this very process, one after another:
-for stock Mercurial alone, which keeps no repository between them, and without limits
-or extensions, which would stay. That saves another half, the copies of the memory that
-a fork writes to.
+for stock Mercurial alone, which keeps no repository between them, and without limits,
+which would stay. That saves another half, the copies of the memory that a fork writes
+to. Extensions stay as well: where others were loaded than for the first command, the
+answer says `spent`, and there has to be another process for the next one.
 
 Warnings: run with the Python of the Mercurial under test; POSIX only.
 """
@@ -205,8 +206,9 @@ def run_here(job: dict[str, Any]) -> int:
 def main() -> None:
     stays = sys.argv[1] == "--stay"
     preload()
+    first: set[bytes] | None = None
     if stays:
-        from mercurial import dispatch
+        from mercurial import dispatch, extensions
 
         dispatch.initstdio()
     else:
@@ -224,7 +226,11 @@ def main() -> None:
         if stays:
             answers.write(json.dumps({"pid": os.getpid()}) + "\n")
             answers.flush()
-            answers.write(json.dumps({"status": run_here(job)}) + "\n")
+            status = run_here(job)
+            loaded = set(extensions._extensions)
+            first = loaded if first is None else first
+            answer = {"status": status, "spent": loaded != first}
+            answers.write(json.dumps(answer) + "\n")
             answers.flush()
             continue
         pid = os.fork()

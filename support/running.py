@@ -149,12 +149,15 @@ class Runner:
 
     def close(self) -> None:
         """End the warm processes."""
-        for server in self._servers.values():
-            assert server.stdin and server.stdout
-            server.stdin.close()
-            server.wait(30)
-            server.stdout.close()
-        self._servers.clear()
+        for stays in list(self._servers):
+            self._end(stays)
+
+    def _end(self, stays: bool) -> None:
+        server = self._servers.pop(stays)
+        assert server.stdin and server.stdout
+        server.stdin.close()
+        server.wait(30)
+        server.stdout.close()
 
     def run(
         self,
@@ -222,7 +225,10 @@ class Runner:
                 # The command was killed, and the next one needs another process.
                 status = self._servers.pop(stays).wait()
             else:
-                status = json.loads(answer)["status"]
+                told = json.loads(answer)
+                status = told["status"]
+                if told.get("spent"):
+                    self._end(stays)
         except BaseException:
             # The answer is still to come: this server cannot be asked again.
             server.kill()

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
+import importlib.metadata
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -16,6 +18,8 @@ import pytest
 
 PROJECT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = PROJECT / "hgext3rd" / "fastrevlog"
+PIP = tuple(map(int, importlib.metadata.version("pip").split(".")[:2]))
+NEEDS_ITS_OWN_PIP = PIP < (22, 3)  # knows no --python
 LARGEST_WHEEL = 300_000  # bytes
 LEFT_OUT = shutil.ignore_patterns(
     ".*", "*.egg-info", "__pycache__", "build", "dist", "node_modules"
@@ -29,6 +33,7 @@ def run(*command: object, cwd: pathlib.Path) -> str:
     done = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
+        env={**os.environ, "PIP_NO_COMPILE": "1"},  # most of what pip does
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -41,7 +46,11 @@ def run(*command: object, cwd: pathlib.Path) -> str:
 
 def pip(folder: pathlib.Path, *arguments: object) -> None:
     """Run a pip command that may need the network: without it, skip."""
-    command = [folder / "bin" / "python", "-m", "pip", *arguments, "--quiet"]
+    own = folder / "bin" / "python"
+    command: list[object] = [sys.executable, "-m", "pip", "--python", own]
+    if NEEDS_ITS_OWN_PIP:
+        command = [own, "-m", "pip"]
+    command += [*arguments, "--quiet"]
     try:
         run(*command, cwd=folder)
     except AssertionError as error:
@@ -78,7 +87,7 @@ def installed(
 ) -> pathlib.Path:
     """A clean environment with the wheel and what pip brought along for it."""
     folder = tmp_path_factory.mktemp("clean") / "venv"
-    venv.create(folder, with_pip=True)
+    venv.create(folder, with_pip=NEEDS_ITS_OWN_PIP)
     here = run(sys.executable, "-c", SHOW_VERSION, cwd=wheel.parent).strip()
     pip(folder, "install", f"mercurial=={here}", wheel)
     return folder

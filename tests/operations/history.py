@@ -70,7 +70,8 @@ class Lab:
         self, rc: Path, args: tuple[str, ...], cwd: Path, env: dict[str, str]
     ) -> Result:
         full = dict(self.runner.env, HGRCPATH=str(rc), **env)
-        return self.runner.run(args, cwd, full)
+        stays = rc is self.stock_rc and "extensions." not in " ".join(args)
+        return self.runner.run(args, cwd, full, stays=stays)
 
 
 def write(path: Path, text: str | bytes) -> None:

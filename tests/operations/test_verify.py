@@ -82,7 +82,13 @@ def environment(home: Path) -> dict[str, str]:
 def hg(repo: Path, *args: str, config: Sequence[str] = ()) -> Result:
     assert _RUNNER is not None
     words = [word for item in config for word in ("--config", item)]
-    done = _RUNNER.run([*words, *args], repo, environment(repo.parent), timeout=120)
+    done = _RUNNER.run(
+        [*words, *args],
+        repo,
+        environment(repo.parent),
+        timeout=120,
+        stays="extensions." not in " ".join(config),
+    )
     assert not done.timed_out
     return Result(done.status, done.out, done.err)
 

@@ -57,10 +57,20 @@ def pytest_configure() -> None:
         vars(hypothesis.core)["global_force_seed"] = int(SEED)
 
 
+# Modules whose tests take long and are spread over the processes one by one. The tests
+# of another module stay together: what its fixtures make is made once.
+SPREAD = {"test_corruption", "test_differential", "test_t_files", "test_verify"}
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Another order for each seed: what there is no time for varies."""
     if SEED:
         random.Random(SEED).shuffle(items)
+    for item in items:
+        alone = item.path.stem in SPREAD or item.get_closest_marker("slow")
+        if not alone and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -26,7 +26,7 @@ from support.running import Result
 from tests.scenarios.world import Report, World
 
 # bytes of address space: a bomb costs the time to fill it, in stock Mercurial
-MEMORY = 512 << 20
+MEMORY = 256 << 20
 TIMEOUT = 90.0  # seconds; a hang is one however busy the machine is
 LOGS = {
     "inline file": "data/f",

@@ -19,13 +19,14 @@ def prepared(runner: Runner) -> tuple[Path, snapshot.Snapshot, object, object]:
 
     With it, what makes another repository and its world such that the same play would
     have the same result, the files of the empty one and the state of the random
-    numbers, and the state of those afterwards.
+    numbers, and the state of those afterwards. `history.hg` beside it is its bundle.
     """
     w = World(runner.folder / "history", runner)
     before = w.random.getstate()
     w.init()
     fresh = snapshot.take(w.path("repo"))
     play_history(w)
+    w.hg("bundle -q --all ../history.hg")
     return w.path("repo"), fresh, before, w.random.getstate()
 
 

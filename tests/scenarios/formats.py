@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from . import EVERY_KIND, scenario
-from .everyday import history, look
+from .everyday import look, play_history, prepared
 from .world import World
 
 NOTHING: frozenset[str] = frozenset()
@@ -18,7 +18,18 @@ def work(w: World) -> None:
     experimental that stock itself fails over parts of this.
     """
     w.init()
-    history(w)
+    w.hg(f"unbundle -q -u {prepared(w.runner)[0].parent / 'history.hg'}")
+    work_on(w)
+
+
+def work_and_history(w: World) -> None:
+    """The same, on a history that was committed and not received."""
+    w.init()
+    play_history(w)
+    work_on(w)
+
+
+def work_on(w: World) -> None:
     body = w.lines(300)
     for number in range(5):
         w.write("repo/chain", body + f"{number}\n" * (number + 1))
@@ -104,7 +115,7 @@ def _format(setting: str, more: str = "") -> str:
 
 
 ZSTD = "revlog-compression = zstd"
-register("format_default", "")
+register("format_default", "", play=work_and_history)
 register("format_zlib", _format("revlog-compression = zlib"))
 variant(
     "format_zlib_0",
@@ -136,7 +147,11 @@ register(
     "[storage]\nrevlog.persistent-nodemap.slow-path = allow\n"
     "[devel]\npersistent-nodemap = yes\n",
 )
-register("format_treemanifest", "[experimental]\ntreemanifest = yes\n")
+register(
+    "format_treemanifest",
+    "[experimental]\ntreemanifest = yes\n",
+    play=work_and_history,
+)
 variant(
     "format_phases",
     _format(
@@ -208,18 +223,21 @@ register(
     "[storage]\nfileindex.slow-path = allow\n",
     refuses=("revlog version 0xdead",),
     kinds=NOTHING,
+    play=work_and_history,
 )
 register(
     "format_changelog_2",
     _format("exp-use-changelog-v2 = enable-unstable-format-and-corrupt-my-data"),
     refuses=("revlog version 0xd34d",),
     kinds=frozenset(["manifest", "filelog"]),
+    play=work_and_history,
 )
 register(
     "format_copies_sidedata",
     _format("exp-use-copies-side-data-changeset = yes"),
     refuses=("revlog version 0xd34d",),
     kinds=frozenset(["manifest", "filelog"]),
+    play=work_and_history,
 )
 
 
@@ -234,7 +252,7 @@ def format_revlog_0(w: World) -> None:
         if line not in ("revlogv1", "generaldelta", "sparserevlog", "delta-info-revlog")
     ]
     requires.write_text("".join(line + "\n" for line in kept))
-    history(w)
+    play_history(w)
     w.hg("debugrevlog -m", code=None)
     look(w)
     w.hg("strip -q -r tip --no-backup")
@@ -247,7 +265,7 @@ def format_revlog_0(w: World) -> None:
 )
 def treemanifest_exchange(w: World) -> None:
     w.init()
-    history(w)
+    play_history(w)
     for number in range(6):
         w.write(f"repo/one/two/f{number}", w.lines(4))
         w.write(f"repo/one/g{number}", w.lines(4))

@@ -138,9 +138,8 @@ class World:
         self.rc = base / "hgrc"
         self.configured = bool(rc)  # beyond what is common to all
         text = COMMON_RC + rc
-        # Stock, as it comes, needs no process for each command. (What happens to the
-        # backups of a node map depends on what its process did before.)
-        self.stays = not extension and not re.search(r"extensions|nodemap", rc)
+        # Stock, as it comes, needs no process for each command.
+        self.stays = not extension and "[extensions]" not in rc
         if extension and not CONTROL:
             text += f"\n[extensions]\nfastrevlog = {EXTENSION}\n"
             text += f"[fastrevlog]\nreport = {self.report_path}\n"

@@ -24,6 +24,7 @@ Is it on, and for what?
     check               fast
     verify-check        collision-detection
     workers             0
+    workers-for-clients no
     over-rust           no
     report              $TESTTMP/report.jsonl  (*:*) (glob)
   caches of this process:
@@ -63,7 +64,7 @@ Templates and JSON
   $ hg debug::fastrevlog -T '{if(on, "on")}: {kinds % "{kind} {served}/{opened}, "}{refused % "{reason}"}\n'
   on: changelog 1/1, manifest 1/1, filelog 5/5, 
   $ hg debug::fastrevlog -T '{settings % "{name}={value} "}\n'
-  enabled=yes cache-memory=67108864 check=fast verify-check=collision-detection workers=0 over-rust=no report=$TESTTMP/report.jsonl 
+  enabled=yes cache-memory=67108864 check=fast verify-check=collision-detection workers=0 workers-for-clients=no over-rust=no report=$TESTTMP/report.jsonl 
   $ hg debug::fastrevlog -T json > ../status.json
   $ cat > ../show.py <<NEXT
   > import json, sys
@@ -94,6 +95,7 @@ Settings show in what is shown
     check               collision-detection  (--config)
     verify-check        collision-detection
     workers             0
+    workers-for-clients no
     over-rust           no
   $ hg debug::fastrevlog --config usage.resources.memory=low | grep cache-memory
     cache-memory        16777216  (by usage.resources.memory)

@@ -47,6 +47,7 @@ Every setting that is registered is in the help, and the other way round
   report
   verify-check
   workers
+  workers-for-clients
 
 The commands
 

@@ -22,6 +22,7 @@ DEFAULTS = {
     "check": "fast",
     "verify-check": "collision-detection",
     "workers": "0",
+    "workers-for-clients": "no",
 }
 BAD = [
     ("enabled=perhaps", "fastrevlog.enabled is not a boolean ('perhaps')"),

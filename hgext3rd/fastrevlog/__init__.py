@@ -61,6 +61,11 @@ everybody:
     unbundle`` and ``hg pull`` do; 1 for no other process, 0 for one for each core.
     The older name ``verify-workers`` means the same. (default: 0)
 
+``workers-for-clients``
+    Whether a server does so, too, when it works for a client: a command server, as
+    ``chg`` uses one, shows history by several processes. ``hg verify`` has them in
+    any case, and a server with threads, as ``hg serve``, never. (default: no)
+
 ``over-rust``
     Whether to serve also where Mercurial would use its own storage in Rust.
     (default: no)

@@ -79,6 +79,15 @@ TABLE = (
         alias=b'verify-workers',
     ),
     Setting(
+        b'workers-for-clients',
+        False,
+        'bool',
+        b'no',
+        b'Whether a server does so, too, when it works for a client: a command server,'
+        b' as ``chg`` uses one, shows history by several processes. ``hg verify`` has'
+        b' them in any case, and a server with threads, as ``hg serve``, never.',
+    ),
+    Setting(
         b'over-rust',
         False,
         'bool',
@@ -117,6 +126,7 @@ class Settings(NamedTuple):
     collision_detection: bool = False
     workers: int = 0  # processes; 0: one for each core
     verify_fast: bool = False
+    workers_for_clients: bool = False
 
 
 OFF = Settings(enabled=False)
@@ -131,6 +141,7 @@ def load(ui: Any) -> Settings:
         _check(ui, b'check') == b'collision-detection',
         workers(ui),
         _check(ui, b'verify-check') == b'fast',
+        ui.configbool(SECTION, b'workers-for-clients'),
     )
 
 

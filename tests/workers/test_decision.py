@@ -26,6 +26,7 @@ def ui(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr("hgext3rd.fastrevlog.workers.cpus.can_fork", lambda: True)
     made = uimod.ui()
     made.setconfig(b"fastrevlog", b"workers", 0)
+    made.setconfig(b"fastrevlog", b"workers-for-clients", False)
     return made
 
 
@@ -69,6 +70,8 @@ def test_command_servers(ui: Any, module: str) -> None:
     name = f"mercurial.{module}"
     assert decide(name, ui) == (0, False, "process: serves others")
     assert decide(name, ui, for_clients=True) == (4, False, "")
+    ui.setconfig(b"fastrevlog", b"workers-for-clients", True)
+    assert decide(name, ui) == (4, False, "")
 
 
 @pytest.mark.parametrize("module", ["hgweb.hgweb_mod", "wireprotoserver"])
@@ -109,6 +112,8 @@ def test_in_a_command_server(server: CommandServer, tmp_path: Path) -> None:
     code, out, err = server.run(["log", "-p"])
     assert (code, err) == (0, b"") and out.count(b"\ndiff ") == 36
     assert not report.exists()
+    shown = server.run(["log", "-p", "--config", "fastrevlog.workers-for-clients=yes"])
+    assert shown == (0, out, b"")
     server.close()
     counts = read_report(report)
     assert counts.in_one_process["log: process: serves others"] == 1

@@ -25,7 +25,8 @@ def workers_for(ui: Any, for_clients: bool = False) -> tuple[int, bool, str]:
 
     The number is 2 or more, or 0: then the third names the reason.  ``for_clients``:
     also where a command server works for a client (``chg`` is one), which is for work
-    that needs none of the client's streams and takes long.  Raises ``ConfigError``.
+    that needs none of the client's streams and takes long; the user may say so of all
+    work.  Raises ``ConfigError``.
     """
     wanted = settings.workers(ui)
     if wanted == 1:
@@ -38,15 +39,18 @@ def workers_for(ui: Any, for_clients: bool = False) -> tuple[int, bool, str]:
         reason = 'process: is a worker itself'
     elif not ui.configbool(b'worker', b'enabled'):
         reason = 'setting: worker.enabled is no'
-    elif _is_server(_SERVERS if for_clients else _SERVERS + _COMMAND_SERVERS):
+    elif _serves(ui, for_clients):
         reason = 'process: serves others'
     elif not cpus.can_fork():
         reason = 'process: cannot fork, or has threads'
     return (0 if reason else workers), wanted > 1, reason
 
 
-def _is_server(servers: tuple[str, ...]) -> bool:
-    """Is this call made for a client of a server, by these modules?"""
+def _serves(ui: Any, for_clients: bool) -> bool:
+    """Is this for a client of a server, and to be done by the server's process?"""
+    if ui.configbool(settings.SECTION, b'workers-for-clients'):
+        return False
+    servers = _SERVERS if for_clients else _SERVERS + _COMMAND_SERVERS
     frame: FrameType | None = sys._getframe()
     while frame is not None:
         if frame.f_globals.get('__name__', '').startswith(servers):

@@ -24,6 +24,8 @@ from mercurial import (
     context,
     dagop,
     dispatch,
+    formatter,
+    graphmod,
     grep,
     hg,
     logcmdutil,
@@ -33,11 +35,12 @@ from mercurial import (
 from mercurial import ui as uimod
 
 from hgext3rd.fastrevlog import process, settings, stores
-from hgext3rd.fastrevlog.operations.history import annotate, files, log, search
+from hgext3rd.fastrevlog.operations.history import annotate, displayers, files, search
 from support import enginelab
 from support.wrapping import Counted
 
-# the module of Mercurial's algorithm for `annotate`: of 7.0, since then
+# modules that have moved: since 7.2; of 7.0, since then
+outgoing_impl: Any = sys.modules.get("mercurial.cmd_impls.outgoing", hg)
 annotating: Any = sys.modules.get("mercurial.utils.dag_util", dagop)
 assert dispatch.run  # loaded now: it registers what commands need
 Wrap = Callable[[Any], None]
@@ -50,6 +53,29 @@ def show_log(ui: Any, repo: Any, wrap: Wrap, stat: bool = False) -> None:
     wrap(displayer)
     revs = repo.revs(b"sort(all(), -rev)")
     logcmdutil.displayrevs(ui, repo, revs, displayer, None)
+
+
+def show_graph(ui: Any, repo: Any, wrap: Wrap) -> None:
+    displayer = logcmdutil.changesetdisplayer(ui, repo, {b"patch": True}, buffered=True)
+    wrap(displayer)
+    revs = repo.revs(b"sort(all(), -rev)")
+    logcmdutil.displaygraphrevs(ui, repo, revs, displayer, None)
+
+
+def show_list(ui: Any, repo: Any, wrap: Wrap) -> None:
+    opts = {b"patch": True, b"template": b"json"}
+    displayer = logcmdutil.changesetdisplayer(ui, repo, opts, buffered=True)
+    wrap(displayer._fm)
+    revs = repo.revs(b"sort(all(), -rev)")
+    logcmdutil.displayrevs(ui, repo, revs, displayer, None)
+
+
+def show_outgoing(ui: Any, repo: Any, wrap: Wrap) -> None:
+    displayer = logcmdutil.changesetdisplayer(ui, repo, {b"patch": True})
+    wrap(displayer)
+    nodes = [repo[rev].node() for rev in repo]
+    for node in outgoing_impl._outgoing_filter(repo, nodes, {}):
+        displayer.show(repo[node])
 
 
 def show_stat(ui: Any, repo: Any, wrap: Wrap) -> None:
@@ -92,11 +118,18 @@ def show_diff(ui: Any, repo: Any, wrap: Wrap) -> None:
 
 # operation, the class or module (None: the object that it makes), names
 ROWS: list[tuple[Callable[..., None], Any, Any]] = [
-    (show_log, logcmdutil.changesetprinter, log.IN_WORKERS),
-    (show_log, None, log.IN_WORKERS),
-    (show_log, logcmdutil.changesetdiffer, log.IN_WORKERS_OF_DIFFER),
-    (show_stat, logcmdutil.changesetdiffer, log.IN_WORKERS_OF_DIFFER),
-    (show_differ, None, log.IN_WORKERS_OF_DIFFER),
+    (show_log, logcmdutil.changesetprinter, displayers.IN_WORKERS),
+    (show_log, None, displayers.IN_WORKERS),
+    (show_log, logcmdutil.changesetdiffer, displayers.IN_WORKERS_OF_DIFFER),
+    (show_stat, logcmdutil.changesetdiffer, displayers.IN_WORKERS_OF_DIFFER),
+    (show_graph, logcmdutil.changesetprinter, displayers.IN_WORKERS),
+    (show_graph, None, displayers.IN_WORKERS[:3]),
+    (show_graph, graphmod, ["asciiedges"]),
+    (show_list, formatter.jsonformatter, displayers.IN_WORKERS_OF_LISTS),
+    (show_list, None, displayers.IN_WORKERS_OF_LISTS[:6]),
+    (show_outgoing, logcmdutil.changesetprinter, displayers.IN_WORKERS),
+    (show_outgoing, None, displayers.IN_WORKERS[:3]),
+    (show_differ, None, displayers.IN_WORKERS_OF_DIFFER),
     (show_found, grep.grepsearcher, search.IN_WORKERS),
     (show_found, grep, search.IN_WORKERS_OF_MODULE),
     (show_found, None, search.IN_WORKERS),
@@ -109,7 +142,8 @@ ROWS: list[tuple[Callable[..., None], Any, Any]] = [
     (show_diff, mdiff, ["unidiff"]),
     (show_diff, context.filectx, files.IN_WORKERS_OF_FILES),
     *((one, None, [""]) for one in (show_log, show_found, show_annotated)),
-    *((one, None, [""]) for one in (show_exported, show_diff)),
+    *((one, None, [""]) for one in (show_exported, show_diff, show_graph)),
+    *((one, None, [""]) for one in (show_list, show_outgoing)),
 ]
 HOWS = ("itself", "subclass")
 

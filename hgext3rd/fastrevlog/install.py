@@ -329,6 +329,33 @@ TABLE = (
         calls_stock=True,
     ),
     Row(
+        'mercurial.logcmdutil',
+        'displaygraph',
+        'operations.history.hooks:make_displaygraph',
+        'changesets beside a graph are made ahead by workers',
+        calls_stock=True,
+    ),
+    *(
+        Row(
+            module,
+            name,
+            'operations.history.hooks:' + ours,
+            'changesets that would be %s are made ahead by workers' % what,
+            calls_stock=True,
+        )
+        for modules, name, ours, what in (
+            ('hg cmd_impls.incoming', '_incoming', 'make_incoming', 'pulled'),
+            (
+                'hg cmd_impls.outgoing',
+                '_outgoing_filter',
+                'make_outgoing_filter',
+                'pushed',
+            ),
+        )
+        # 7.0 and 7.1; since
+        for module in map('mercurial.%s'.__mod__, modules.split())
+    ),
+    Row(
         'mercurial.cmdutil',
         '_exportfile',
         'operations.history.hooks:make_exportfile',

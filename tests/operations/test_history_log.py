@@ -77,21 +77,6 @@ def test_width(lab: Lab, everything: Path, width: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "reason"),
-    [
-        (("log", "-p", "-T", "json"), "template: a list whose items are joined"),
-        (("log", "-p", "-T", "cbor"), "template: a list whose items are joined"),
-    ],
-)
-def test_in_one_process(
-    lab: Lab, everything: Path, args: tuple[str, ...], reason: str
-) -> None:
-    _result, counts = lab.same(*args, cwd=everything)
-    assert counts.in_one_process[f"log: {reason}"] == 1
-    assert not counts.by_workers["log"]
-
-
-@pytest.mark.parametrize(
     "config",
     ["fastrevlog.workers=1", "worker.enabled=no"],
 )

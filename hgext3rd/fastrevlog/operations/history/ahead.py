@@ -51,20 +51,29 @@ class Ahead:
     - ``is_here(item)``: it is not for workers;
     - ``on_start()``, in a worker, comes before ``make(position, item, description)``,
       which gives what is then found in :attr:`answer`.
+
+    There are as many items as there are of ``counted``, if that is not None.
     """
 
     def __init__(
-        self, ui: Any, items: Iterable[Any], maker: Any, longest_run: int = 16
+        self,
+        ui: Any,
+        items: Iterable[Any],
+        maker: Any,
+        longest_run: int = 16,
+        counted: Any = None,
     ) -> None:
         self._ui = ui
+        self._counted = items if counted is None else counted
         self._longest_run = longest_run
         self._items = items
         self._maker = maker
         self.answer: Any = None
+        self._answered = 0
 
     def __iter__(self) -> Generator[Any, None, None]:
         items = iter(self._items)
-        total = _count(self._items)
+        total = _count(self._counted)
         at_once = settings.workers(self._ui) > 1
         clock = time.process_time  # work can be shared out, waiting cannot
         begun = clock()
@@ -84,6 +93,12 @@ class Ahead:
                 else:
                     yield from items
                 return
+
+    def decline(self) -> None:
+        """The answer is of no use: the item is shown here."""
+        if self.answer is not None:
+            self.answer = None
+            self._answered -= 1
 
     def _decide(self) -> int:
         """How many workers, for what is worth it; 0: none."""
@@ -116,17 +131,16 @@ class Ahead:
             here=lambda task: maker.is_here(task[1]),
             longest_run=self._longest_run,
         )
-        answered = 0
         try:
             with pool:
                 for task, answer in pool.answers(self._tasks(items, shown), left):
                     self.answer = answer
                     if answer is not None:
-                        answered += 1
+                        self._answered += 1
                     yield task[1]
                     self.answer = None
         finally:
-            plain.count(maker.what, answered)
+            plain.count(maker.what, self._answered)
 
     def _tasks(self, items: Iterator[Any], shown: int) -> Iterator[Any]:
         describe = self._maker.describe

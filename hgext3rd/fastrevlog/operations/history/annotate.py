@@ -152,10 +152,7 @@ class Comparison:
         return None
 
     def on_start(self) -> None:
-        from . import capture
-
-        repo = self._repo
-        self._capture = capture.Capture([repo.ui, repo.baseui])
+        self._capture = plain.begin_worker(self._repo, self._repo.ui)
 
     def make(self, position: int, number: int, _description: None) -> Any:
         self._capture.begin()

@@ -77,11 +77,8 @@ class Export:
     # in a worker
 
     def on_start(self) -> None:
-        from . import capture
-
         delattr(self._fm, ATTRIBUTE)  # here Mercurial's own function does it
-        repo = self._repo
-        self._capture = capture.Capture([self._fm._ui, repo.ui, repo.baseui])
+        self._capture = plain.begin_worker(self._repo, self._fm._ui)
 
     def make(self, position: int, rev: Any, _description: None) -> Any:
         fm = self._fm

@@ -98,10 +98,8 @@ class FilePairs:
         return None
 
     def on_start(self) -> None:
-        from . import capture
-
         repo = self._args.repo
-        self._capture = capture.Capture([repo.ui, repo.baseui])
+        self._capture = plain.begin_worker(repo, repo.ui)
 
     def make(self, _position: int, number: int, _description: None) -> Any:
         self._capture.begin()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from typing import Any, NamedTuple
 
-from ... import process, settings
+from ... import process, settings, unchanged
 from ...compat.detect import arguments_of
 from ...workers import cpus
 
@@ -31,7 +31,8 @@ def make_displayrevs(place: Any) -> Any:
     def displayrevs(
         ui: Any, repo: Any, revs: Any, displayer: Any, getcopies: Any
     ) -> None:
-        if _one_process(ui) or 'show' in displayer.__dict__:
+        here = displayer.repo is not repo or 'show' in displayer.__dict__
+        if here or _one_process(ui):
             orig(ui, repo, revs, displayer, getcopies)
             return
         from . import log
@@ -39,6 +40,75 @@ def make_displayrevs(place: Any) -> Any:
         log.show(orig, ui, repo, revs, displayer, getcopies)
 
     return displayrevs
+
+
+def make_displaygraph(place: Any) -> Any:
+    """Around ``logcmdutil.displaygraph``, which shows changesets beside a graph."""
+    orig = place.stock
+    if arguments_of(orig) != 'ui repo dag displayer edgefn getcopies props':
+        return None
+
+    def displaygraph(
+        ui: Any,
+        repo: Any,
+        dag: Any,
+        displayer: Any,
+        edgefn: Any,
+        getcopies: Any = None,
+        props: Any = None,
+    ) -> None:
+        if _one_process(ui) or 'show' in displayer.__dict__:
+            orig(ui, repo, dag, displayer, edgefn, getcopies, props)
+            return
+        from . import graph
+
+        graph.show(orig, ui, repo, dag, displayer, edgefn, getcopies, props)
+
+    return displaygraph
+
+
+def make_incoming(place: Any) -> Any:
+    """Around ``_incoming``, which has a function show what would be pulled."""
+    orig = place.stock
+    if arguments_of(orig) != (
+        'displaychlist subreporecurse ui repo source opts buffered subpath'
+    ):
+        return None
+
+    def _incoming(
+        displaychlist: Any, subreporecurse: Any, ui: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        # that of --graph is of another module, and calls `displaygraph`
+        if (
+            getattr(displaychlist, '__qualname__', '') == 'incoming.<locals>.display'
+            and unchanged.home(displaychlist) == place.holder.__name__
+            and not _one_process(ui)
+        ):
+            from . import changes
+
+            displaychlist = changes.incoming(displaychlist, ui, opts=args[2])
+        return orig(displaychlist, subreporecurse, ui, *args, **kwargs)
+
+    return _incoming
+
+
+def make_outgoing_filter(place: Any) -> Any:
+    """Around ``_outgoing_filter``, which says what of a push is shown."""
+    orig = place.stock
+    if arguments_of(orig) != 'repo revs opts':
+        return None
+
+    def _outgoing_filter(repo: Any, revs: Any, opts: Any) -> Any:
+        found = orig(repo, revs, opts)
+        if _one_process(repo.ui):
+            return found
+        from . import changes
+
+        # the displayer of the loop that asks
+        displayer = sys._getframe(1).f_locals.get('displayer')
+        return changes.outgoing(found, displayer)
+
+    return _outgoing_filter
 
 
 def make_exportfile(place: Any) -> Any:

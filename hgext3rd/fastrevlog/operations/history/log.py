@@ -6,40 +6,24 @@ A worker shows a changeset as the parent would, with the same displayer, into th
 displayer's buffer; the parent puts the buffer's content into its own displayer and
 lets Mercurial's loop write it.  What the displayer keeps from one changeset to the
 next is either the same for all of them, or known to the parent (the header that was
-written last, the number of the changeset), or a reason not to use workers.
+written last, the number of the changeset), or a reason not to use workers
+(:mod:`.displayers`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
-from mercurial import logcmdutil, scmutil, templatefuncs
+from mercurial import scmutil
 
-from . import ahead, plain
-
-# Where file matchers come from that answer the same whenever they are asked
-_CONSTANT_MATCHERS = (
-    'makewalker.<locals>.filematcher',
-    'getlinerangerevs.<locals>.filematcher',
-    'changesetdiffer._makefilematcher',
-    'overridelog.<locals>.overridemakefilematcher.<locals>.<lambda>',  # largefiles
-)
-# and one that knows about a changeset once the changeset was looked for
-_GROWING_MATCHER = '_fileancestors.<locals>.filematcher'
+from . import ahead, displayers, plain
 
 # Files of a changeset whose diff is made by all workers together.  A third of a
 # second or so; the longest run of changesets of the usual size takes as much.
 _LARGE = 300
-
-# methods of a displayer, and of a differ, that workers call; what an extension made of
-# them may keep something from one changeset to the next
-IN_WORKERS = (
-    *('show', '_show', '_showpatch', '_showobsfate', '_exthook'),
-    *('flush', 'close'),
-)
-IN_WORKERS_OF_DIFFER = ('showdiff', 'getdiffstats', '_makehunksfilter')
 
 Loop = Callable[..., None]
 
@@ -49,38 +33,78 @@ def show(
 ) -> None:
     """Call ``orig``, which is ``displayrevs``, with revisions made ahead."""
     shown = Shown(ui, displayer, getcopies)
-    revisions = shown.revisions = ahead.Ahead(ui, revs, shown)
-    iterator = iter(revisions)
-    displayer.show = shown.show
-    try:
+    with shown.ahead(revs) as iterator:
         orig(ui, repo, iterator, displayer, getcopies and shown.getcopies)
-    finally:
-        del displayer.show
-        iterator.close()
+
+
+class Description(NamedTuple):
+    """What a worker has to know beside the changeset."""
+
+    files: list[bytes] | None  # those that it is shown with; None: ask the matcher
+    width: int  # columns that a graph takes
+
+
+class Answer(NamedTuple):
+    """A changeset as the displayer buffers it."""
+
+    header: bytes | None
+    hunk: bytes
+    item: bytes | None  # of a list
+    width: int  # columns that were left for a graph
 
 
 class Shown:
-    """The displayer of a loop, and what workers made for it."""
+    """The displayer of a loop, and what workers made for it.
+
+    ``props`` are what the loop calls the displayer with, for all changesets.
+    """
 
     what = 'log'
 
-    def __init__(self, ui: Any, displayer: Any, getcopies: Any) -> None:
+    def __init__(
+        self,
+        ui: Any,
+        displayer: Any,
+        getcopies: Any,
+        props: dict[str, Any] | None = None,
+    ) -> None:
         self.ui = ui
         self.displayer = displayer
         self.repo = displayer.repo
+        self.props = props or {}
         self.show_here = displayer.show
         self.getcopies_here = getcopies
         self.revisions: Any = None  # of which the loop shows one after the other
         self.capture: Any = None  # in a worker
         self._growing = False  # does the matcher of files learn from the walk?
+        self.fm = getattr(displayer, '_fm', None)  # of a list
+
+    @contextlib.contextmanager
+    def ahead(self, revs: Any, counted: Any = None) -> Iterator[Iterator[Any]]:
+        """``revs``, made ahead, for a loop that shows them.
+
+        ``counted``: as many as there are of these.
+        """
+        displayer = self.displayer
+        self.revisions = ahead.Ahead(self.ui, revs, self, counted=counted)
+        iterator = iter(self.revisions)
+        displayer.show = self.show
+        try:
+            yield iterator
+        finally:
+            del displayer.show
+            iterator.close()
 
     # in the parent
 
     def refusal(self) -> str | None:
         """Why these changesets are shown by one process; None: they need not be."""
         matcher = getattr(self.displayer._differ, '_makefilematcher', None)
-        self._growing = _origin(matcher) == _GROWING_MATCHER
-        return refusal(self.ui, self.repo, self.displayer, self.show_here)
+        self._growing = displayers.is_growing(matcher)
+        if self.displayer.ui is not self.ui:
+            return 'displayer: of a kind of its own'
+        reason = plain.refusal(self.ui, self.repo)
+        return reason or displayers.refusal(self.displayer, self.show_here)
 
     def is_here(self, rev: Any) -> bool:
         if plain.is_working_directory(rev):
@@ -96,36 +120,44 @@ class Shown:
     def show(self, ctx: Any, **props: Any) -> None:
         """In place of the displayer's own method."""
         answer = self.revisions.answer
-        if answer is None:
+        if answer is None or answer.width != props.get('graphwidth', 0):
+            self.revisions.decline()
             self.show_here(ctx, **props)
             return
         displayer = self.displayer
-        header, hunk = answer
-        if header is not None:
-            displayer.header[ctx.rev()] = header
-        displayer.hunk[ctx.rev()] = hunk
+        hunk = answer.hunk
+        if answer.item is not None:
+            hunk = displayers.add_item(self.fm, answer.item)
+        if displayer.buffered:
+            if answer.header is not None:
+                displayer.header[ctx.rev()] = answer.header
+            displayer.hunk[ctx.rev()] = hunk
+        else:
+            if answer.header is not None and answer.header != displayer.lastheader:
+                displayer.lastheader = answer.header
+                self.ui.write(answer.header)
+            self.ui.write(hunk)
         if hasattr(displayer, '_counter'):
             next(displayer._counter)
 
-    def describe(self, rev: int) -> list[bytes] | None:
+    def describe(self, rev: Any) -> Description:
         """The files that ``rev`` is shown with, if they depend on the walk."""
         if not self._growing:
-            return None
+            return Description(None, 0)
         matcher = self.displayer._differ._makefilematcher(self.repo[rev])
-        return list(matcher.files())
+        return Description(list(matcher.files()), 0)
 
     # in a worker
 
     def on_start(self) -> None:
-        from . import capture
+        self.displayer.buffered = True
+        self.capture = plain.begin_worker(self.repo, self.displayer.ui)
 
-        repo = self.repo
-        self.capture = capture.Capture([self.displayer.ui, repo.ui, repo.baseui])
-
-    def make(self, position: int, rev: Any, files: list[bytes] | None) -> Any:
+    def make(self, position: int, rev: Any, description: Description) -> Any:
         """The header and the text of ``rev``, as the displayer buffers them."""
         displayer = self.displayer
         repo = self.repo
+        files, width = description
         if files is not None:
             matcher = scmutil.matchfiles(repo, files)
             displayer._differ._makefilematcher = lambda ctx: matcher
@@ -135,66 +167,14 @@ class Shown:
         ctx = repo[rev]
         getcopies = self.getcopies_here
         copies = getcopies(ctx) if getcopies else None
-        self.show_here(ctx, copies=copies)
+        props = dict(self.props, graphwidth=width) if width else self.props
+        if self.fm is not None:
+            displayers.begin_item(self.fm)
+        self.show_here(ctx, copies=copies, **props)
         header = displayer.header.pop(ctx.rev(), None)
         hunk = displayer.hunk.pop(ctx.rev())
-        if self.capture.end() != b'':
-            return None
-        return header, hunk
-
-
-def refusal(ui: Any, repo: Any, displayer: Any, show_here: Any) -> str | None:
-    """Why changesets are shown by one process; None: they need not be."""
-    reason = plain.refusal(ui, repo)
-    if reason is None and (displayer.ui is not ui or displayer.repo is not repo):
-        reason = 'displayer: of a kind of its own'
-    if reason is None and not displayer.buffered:
-        reason = 'displayer: does not buffer'
-    return reason or _displayer_refusal(displayer) or _template_refusal(displayer)
-
-
-def _displayer_refusal(displayer: Any) -> str | None:
-    cls = type(displayer)
-    if cls is logcmdutil.changesetformatter:
-        return 'template: a list whose items are joined'
-    if cls not in (logcmdutil.changesetprinter, logcmdutil.changesettemplater):
-        return 'displayer: of a kind of its own'
-    for name in IN_WORKERS:
-        # `show` of the object itself is ours
-        own = name in displayer.__dict__ and name != 'show'
-        if own or not plain.is_known(getattr(cls, name)):
-            return 'displayer: an extension changed %s' % name
-    differ = displayer._differ
-    if type(differ) is not logcmdutil.changesetdiffer:
-        return 'displayer: a differ of a kind of its own'
-    if not all(plain.is_known(getattr(differ, name)) for name in IN_WORKERS_OF_DIFFER):
-        return 'displayer: an extension changed the differ'
-    matcher = differ._makefilematcher
-    known = (*_CONSTANT_MATCHERS, _GROWING_MATCHER)
-    if not plain.is_known(matcher) or _origin(matcher) not in known:
-        return 'files: chosen by an extension'
-    return None
-
-
-def _template_refusal(displayer: Any) -> str | None:
-    """Whether a template keeps something from one changeset to the next."""
-    if type(displayer) is not logcmdutil.changesettemplater:
-        return None
-    parts = displayer._parts
-    if parts[b'footer']:
-        return 'template: has a footer'
-    t = displayer.t
-    for part in (displayer._tref, b'header', b'separator'):
-        if part != displayer._tref and not parts[part]:
-            continue
-        keywords, functions = t.symbolsused(parts[part])
-        used = [t.defaults.get(name) for name in keywords]
-        used += [t._filters.get(name) for name in functions]
-        used += [templatefuncs.funcs.get(name) for name in functions]
-        if not all(plain.is_known(f) for f in used if callable(f)):
-            return "template: an extension's keyword or function"
-    return None
-
-
-def _origin(function: Any) -> str:
-    return getattr(function, '__qualname__', '')
+        if self.fm is None:
+            return None if self.capture.end() else Answer(header, hunk, None, width)
+        self.fm._showitem()
+        item = self.capture.end()
+        return Answer(header, hunk, item, width) if item and not hunk else None

@@ -10,8 +10,8 @@ from typing import Any
 
 from mercurial.node import wdirrev
 
-from ... import process, unchanged
-from . import capture
+from ... import process, stores, unchanged
+from . import bundles, capture
 
 _OURS = __name__.rpartition('.operations.')[0]
 # Extensions that come with Mercurial keep nothing between changesets.
@@ -31,21 +31,41 @@ def refusal(ui: Any, repo: Any, buffered: bool = False) -> str | None:
     ``buffered``: workers write nothing, so that it does not matter whether what is
     written is being captured here.
     """
-    if not getattr(repo.changelog._inner, 'is_fastrevlog', False):
-        return 'storage: not served'
     if _REMOTE & repo.requirements:
         return 'storage: files may come from a server'
-    for cls in type(repo.unfiltered()).__mro__:
-        if cls.__module__ in ('mercurial.bundlerepo', 'mercurial.unionrepo'):
-            return 'storage: a bundle or union repository'
+    reason = _storage_refusal(repo)
+    if reason is not None:
+        return reason
     if not capture.catchable(ui) or (ui._buffers and not buffered):
         return 'output: goes somewhere else'
     return None
 
 
+def _storage_refusal(repo: Any) -> str | None:
+    if bundles.is_union(repo):
+        return 'storage: a union repository'
+    if bundles.is_bundle(repo):
+        # what the bundle adds is read by Mercurial's code, the rest by ours
+        store = stores.of(repo.svfs)
+        if store.enabled and store.refusal is None:
+            return bundles.refusal(repo)
+    elif getattr(repo.changelog._inner, 'is_fastrevlog', False):
+        return None
+    return 'storage: not served'
+
+
 def is_working_directory(rev: Any) -> bool:
     """Its changes are for one process to look for."""
     return rev is None or rev == wdirrev
+
+
+def begin_worker(repo: Any, ui: Any) -> capture.Capture:
+    """In a worker: read ``repo`` through files of its own, and catch what is written.
+
+    Raises ``OSError``.
+    """
+    bundles.open_again(repo)
+    return capture.Capture([ui, repo.ui, repo.baseui])
 
 
 def count(what: str, times: int) -> None:

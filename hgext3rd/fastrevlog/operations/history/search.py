@@ -131,10 +131,8 @@ class Search:
     # in a worker
 
     def on_start(self) -> None:
-        from . import capture
-
-        repo = self._searcher._repo
-        self._capture = capture.Capture([self._searcher._ui, repo.ui, repo.baseui])
+        searcher = self._searcher
+        self._capture = plain.begin_worker(searcher._repo, searcher._ui)
 
     def make(self, _position: int, rev: Any, _description: None) -> Any:
         self._capture.begin()

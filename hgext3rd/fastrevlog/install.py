@@ -364,6 +364,13 @@ TABLE = (
     ),
     Row(
         'mercurial.cmdutil',
+        '_exportfntemplate',
+        'operations.history.hooks:make_exportfntemplate',
+        'patches that go to files are made ahead by workers',
+        calls_stock=True,
+    ),
+    Row(
+        'mercurial.cmdutil',
         '_exportsingle',
         'operations.history.hooks:make_exportsingle',
         'a patch that a worker made is written',

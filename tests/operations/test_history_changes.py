@@ -157,7 +157,7 @@ def test_headers(
 
 def test_a_header_and_a_separator(lab: Lab, everything: Path, partial: Path) -> None:
     """Their order depends on whether a displayer buffers."""
-    words = ("-T", "{sep}", "--config", "templates.sep='{rev}\\n'")
+    words: tuple[str, ...] = ("-T", "{sep}", "--config", "templates.sep='{rev}\\n'")
     words += ("--config", "templates.sep:header='== {branch}\\n'")
     words += ("--config", "templates.sep:separator='--\\n'")
     _result, counts = lab.same("outgoing", str(partial), *words, cwd=everything)

@@ -63,21 +63,63 @@ def test_export(lab: Lab, everything: Path, args: tuple[str, ...]) -> None:
 
 def test_export_of_a_list(lab: Lab, everything: Path) -> None:
     _result, counts = lab.same("export", "0:tip", "-T", "json", cwd=everything)
-    assert counts.in_one_process["export: output: a list, or a file"] == 1
+    reason = "export: output: a list, or not standard output"
+    assert counts.in_one_process[reason] == 1
 
 
-def test_export_to_files(lab: Lab, everything: Path) -> None:
+TO_FILES = [
+    ("0:tip", "-o", "%r.patch", "-v"),
+    ("0:tip", "-o", "%n-of-%N-%m.patch", "--git"),
+    ("0:tip", "-o", "all.patch", "-v"),
+    # several in a file, in an order of their own
+    ("-r", "tip:0", "-o", "%b-%R.patch", "--switch-parent", *COLOR),
+    ("0:tip", "-o", "no-such-folder/%r.patch"),
+    ("0:tip", "-o", "%q.patch"),
+]
+
+
+@pytest.mark.parametrize("args", TO_FILES, ids=" ".join)
+def test_export_to_files(lab: Lab, everything: Path, args: tuple[str, ...]) -> None:
     found = []
-    for run in (lab.stock, lab.ours):
-        for path in everything.glob("*.patch"):
+    for ours in (False, True):
+        counts = None
+        if ours:
+            result, counts = lab.ours("export", *args, cwd=everything)
+        else:
+            result = lab.stock("export", *args, cwd=everything)
+        files = sorted(everything.glob("*.patch"))
+        found.append((result, {path.name: path.read_bytes() for path in files}))
+        for path in files:
             path.unlink()
-        run("export", "0:tip", "-o", "%r.patch", "-v", cwd=everything)
-        run("export", "0:tip", "-o", "all.patch", cwd=everything)
-        found.append({p.name: p.read_bytes() for p in everything.glob("*.patch")})
-    for path in everything.glob("*.patch"):
-        path.unlink()
-    assert len(found[0]) > 20
     assert found[0] == found[1]
+    assert counts is not None and not counts.in_one_process
+    if not found[0][0].status:
+        assert found[0][1] and counts.by_workers["export"] >= 20
+
+
+def test_export_to_a_full_disk(lab: Lab, everything: Path) -> None:
+    lab.same("export", "0:tip", "-o", "/dev/full", cwd=everything)
+
+
+def test_export_of_damage_to_files(lab: Lab, everything: Path) -> None:
+    """Files that stock had written by then are written."""
+    path = everything / ".hg/store/data/a.i"
+    sound = path.read_bytes()
+    found = []
+    try:
+        path.write_bytes(sound[: len(sound) // 2] + bytes(len(sound) // 2))
+        for run in (lab.stock, lab.ours):
+            done = run("export", "0:tip", "-o", "%r.patch", cwd=everything)
+            result = done[0] if isinstance(done, tuple) and len(done) == 2 else done
+            files = sorted(everything.glob("*.patch"))
+            contents = {file.name: file.read_bytes() for file in files}
+            found.append((getattr(result, "status", None), contents))
+            for file in files:
+                file.unlink()
+    finally:
+        path.write_bytes(sound)
+    assert found[0] == found[1]
+    assert found[0][0] and len(found[0][1]) > 2
 
 
 DIFFS = [

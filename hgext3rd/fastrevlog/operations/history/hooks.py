@@ -131,13 +131,38 @@ def make_exportfile(place: Any) -> Any:
 def make_exportsingle(place: Any) -> Any:
     """Around ``cmdutil._exportsingle``: it may have been done already."""
     orig = place.stock
+    if arguments_of(orig) != 'repo ctx fm match switch_parent seqno diffopts':
+        return None
 
     def _exportsingle(repo: Any, ctx: Any, fm: Any, *args: Any) -> None:
         under_way = getattr(fm, '_fastrevlog_export', None)
-        if under_way is None or not under_way.write():
+        if under_way is None:
+            under_way = vars(repo.unfiltered()).get('_fastrevlog_export')
+        if under_way is None or not under_way.write(ctx, fm, args[2]):
             orig(repo, ctx, fm, *args)
 
     return _exportsingle
+
+
+def make_exportfntemplate(place: Any) -> Any:
+    """Around ``cmdutil._exportfntemplate``, which writes patches to files."""
+    orig = place.stock
+    if arguments_of(orig) != (
+        'repo revs basefm fntemplate switch_parent diffopts match'
+    ):
+        return None
+
+    def _exportfntemplate(
+        repo: Any, revs: Any, fm: Any, pattern: bytes, *args: Any
+    ) -> None:
+        if len(args) != 3 or _one_process(repo.ui):
+            orig(repo, revs, fm, pattern, *args)
+            return
+        from . import export
+
+        export.export_to_files(orig, repo, revs, fm, pattern, *args)
+
+    return _exportfntemplate
 
 
 def make_annotate(place: Any) -> Any:

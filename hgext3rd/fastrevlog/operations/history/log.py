@@ -174,7 +174,8 @@ class Shown:
         header = displayer.header.pop(ctx.rev(), None)
         hunk = displayer.hunk.pop(ctx.rev())
         if self.fm is None:
-            return None if self.capture.end() else Answer(header, hunk, None, width)
+            caught = self.capture.end()
+            return Answer(header, hunk, None, width) if caught == b'' else None
         self.fm._showitem()
         item = self.capture.end()
         return Answer(header, hunk, item, width) if item and not hunk else None

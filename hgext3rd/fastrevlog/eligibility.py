@@ -79,11 +79,29 @@ def plain_vfs(opener: Any) -> Any:
     layer = opener
     while type(layer) in (store._fncachevfs, vfsmod.filtervfs):
         layer = layer.vfs
-    if type(layer) is not vfsmod.vfs or unchanged.has_own(layer, ('_auditpath',)):
-        return None
-    if all(unchanged.parts_are_of(owner, names) for owner, names in LEFT_OUT):
-        return layer
+    if type(layer) is vfsmod.vfs and '_auditpath' not in layer.__dict__:
+        return layer if _opens_plainly() else None
     return None
+
+
+def _functions() -> tuple[Any, ...]:
+    """All functions of :data:`LEFT_OUT`, as they are now."""
+    return tuple([getattr(owner, name) for owner, name in _NAMES])
+
+
+_NAMES = [(owner, name) for owner, names in LEFT_OUT for name in names.split()]
+# what was found to be Mercurial's own: asked for each file log that is written
+_found_plain: list[tuple[Any, ...]] = []
+
+
+def _opens_plainly() -> bool:
+    functions = _functions()
+    if functions in _found_plain:
+        return True
+    if all(unchanged.parts_are_of(owner, names) for owner, names in LEFT_OUT):
+        _found_plain[:] = [functions]
+        return True
+    return False
 
 
 def revlog_refusal(rl: Any) -> str | None:

@@ -11,11 +11,12 @@ Protocol: one JSON object a line on standard input (`args`, `cwd`, `env`,
 root's power over file permissions is given up), answered by two lines on standard
 output, the child's process id when it runs and `{"status": code}` when it ended.
 
-With the argument `--stay`, commands are run by this very process, one after another:
-for stock Mercurial alone, which keeps no repository between them, and without limits,
-which would stay. That saves another half, the copies of the memory that a fork writes
-to. Extensions stay as well: where others were loaded than for the first command, the
-answer says `spent`, and there has to be another process for the next one.
+With `memory` and `humble` as JSON for its argument, commands are run by this very
+process, one after another, and all of them within these limits: for stock Mercurial
+alone, which keeps no repository between them. That saves another half, the copies of
+the memory that a fork writes to. Extensions stay loaded, too: where others were than
+for the first command, the answer says `spent`, and there has to be another process for
+the next one.
 
 Warnings: run with the Python of the Mercurial under test; POSIX only.
 """
@@ -204,13 +205,14 @@ def run_here(job: dict[str, Any]) -> int:
 
 
 def main() -> None:
-    stays = sys.argv[1] == "--stay"
+    stays = sys.argv[1].startswith("{")
     preload()
     first: set[bytes] | None = None
     if stays:
         from mercurial import dispatch, extensions
 
         dispatch.initstdio()
+        restrict(**json.loads(sys.argv[1]))
     else:
         keep_code(sys.argv[1])
     gc.collect()

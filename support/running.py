@@ -123,8 +123,8 @@ class Runner:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        # The warm processes, by whether they run commands themselves.
-        self._servers: dict[bool, subprocess.Popen[bytes]] = {}
+        # The warm processes, by what they are started with.
+        self._servers: dict[str, subprocess.Popen[bytes]] = {}
         self.uuids = folder / "uuids"
         # Only these reach the commands: nothing of the user's environment does.
         self.env: dict[str, str] = {
@@ -149,11 +149,11 @@ class Runner:
 
     def close(self) -> None:
         """End the warm processes."""
-        for stays in list(self._servers):
-            self._end(stays)
+        for how in list(self._servers):
+            self._end(how)
 
-    def _end(self, stays: bool) -> None:
-        server = self._servers.pop(stays)
+    def _end(self, how: str) -> None:
+        server = self._servers.pop(how)
         assert server.stdin and server.stdout
         server.stdin.close()
         server.wait(30)
@@ -188,7 +188,7 @@ class Runner:
             "env": env,
             "memory": memory,
             "humble": humble,
-            "stays": stays and not memory and not humble,
+            "stays": stays,
             **{name: str(path) for name, path in files.items()},
         }
         start = self._plain if PLAIN else self._forked
@@ -202,10 +202,12 @@ class Runner:
 
     def _forked(self, job: dict, timeout: float) -> tuple[int, bool]:
         stays = job["stays"]
-        server = self._servers.get(stays)
+        how = str(EXTENSION)
+        if stays:
+            how = json.dumps({"memory": job["memory"], "humble": job["humble"]})
+        server = self._servers.get(how)
         if server is None:
-            how = "--stay" if stays else str(EXTENSION)
-            server = self._servers[stays] = subprocess.Popen(
+            server = self._servers[how] = subprocess.Popen(
                 [hg_python(), str(HERE / "forkserver.py"), how],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -223,16 +225,16 @@ class Runner:
             answer = server.stdout.readline()
             if stays and not answer:
                 # The command was killed, and the next one needs another process.
-                status = self._servers.pop(stays).wait()
+                status = self._servers.pop(how).wait()
             else:
                 told = json.loads(answer)
                 status = told["status"]
                 if told.get("spent"):
-                    self._end(stays)
+                    self._end(how)
         except BaseException:
             # The answer is still to come: this server cannot be asked again.
             server.kill()
-            self._servers.pop(stays, None)
+            self._servers.pop(how, None)
             raise
         finally:
             timer.cancel()

@@ -121,7 +121,13 @@ class Lab:
                         file.write(b"attempt\n")
             args = command.split()
             result = self.runner.run(
-                args, self.repo, env, timeout=TIMEOUT, memory=MEMORY, humble=True
+                args,
+                self.repo,
+                env,
+                timeout=TIMEOUT,
+                memory=MEMORY,
+                humble=True,
+                stays=env is self.stock,
             )
             store = snapshot.take(self.repo / ".hg" / "store")
             outcomes.append(Outcome(kind_of(result), result, store))

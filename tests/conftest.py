@@ -133,14 +133,16 @@ def hg(runner: running.Runner, hgrc: pathlib.Path) -> Hg:
 
     ``code`` is the exit code that is expected (0, or None for any). Each command has a
     process of its own with this test's environment, but it is a fork of one that has
-    loaded Mercurial (not fastrevlog); `started_hg` starts one from nothing.
+    loaded Mercurial (not fastrevlog); `started_hg` starts one from nothing. Commands
+    with ``extensions.fastrevlog=!`` are run by one process.
     """
 
     def run(
         *args: str, cwd: pathlib.Path, code: int | None = 0
     ) -> subprocess.CompletedProcess[bytes]:
         env = {**os.environ, "HG": running.hg_path()}
-        done = runner.run(args, cwd, env, timeout=250)
+        stock = "extensions.fastrevlog=!" in args
+        done = runner.run(args, cwd, env, timeout=250, stays=stock)
         assert not done.timed_out, args
         if code is not None:
             assert done.status == code, (done.out + done.err).decode()

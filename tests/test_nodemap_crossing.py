@@ -17,7 +17,7 @@ import subprocess
 import pytest
 
 from support.reports import read_report
-from support.running import EXTENSION, hg_path
+from support.running import EXTENSION, Runner
 
 RUST = os.environ.get("FASTREVLOG_TEST_RUST_HG")
 ALWAYS = pathlib.Path(__file__).resolve().parent.parent / "support" / "mapalways.py"
@@ -29,7 +29,10 @@ LEAVES_IT = ("strip", "rollback")
 class Crossing:
     """The repository, and who works on it."""
 
-    def __init__(self, folder: pathlib.Path, rnd: random.Random) -> None:
+    def __init__(
+        self, folder: pathlib.Path, rnd: random.Random, runner: Runner
+    ) -> None:
+        self.runner = runner
         self.repo = folder / "repo"
         self.other = folder / "other"
         self.rnd = rnd
@@ -40,20 +43,26 @@ class Crossing:
         self.report = folder / "report"
         ours += [f"--config=fastrevlog.report={self.report}"]
         slow = ["--config=storage.all-slow-path=allow"]
-        self.who = {"ours": [hg_path(), *ours], "stock": [hg_path(), *slow]}
+        self.who = {"ours": ours, "stock": slow}
         if RUST:
-            self.who["rust"] = [RUST]
+            self.who["rust"] = []
 
     def hg(self, who: str, *args: str, fails: bool = False) -> str:
         command = [*self.who[who], "--config=extensions.strip=", *args]
         env = {"PATH": os.environ["PATH"], "HGRCPATH": "", "HGUSER": "test"}
-        done = subprocess.run(
-            command, cwd=self.repo, env=env, capture_output=True, check=False
-        )
-        said = (done.stdout + done.stderr).decode("utf-8", "replace")
-        assert (done.returncode != 0) == fails, (self.log[-5:], who, args, said)
+        if who == "rust":
+            assert RUST
+            found = subprocess.run(
+                [RUST, *command], cwd=self.repo, env=env, capture_output=True
+            )
+            status, out, err = found.returncode, found.stdout, found.stderr
+        else:
+            done = self.runner.run(command, self.repo, env, stays=who == "stock")
+            status, out, err = done.status, done.out, done.err
+        said = (out + err).decode("utf-8", "replace")
+        assert (status != 0) == fails, (self.log[-5:], who, args, said)
         assert "Traceback" not in said, said
-        return done.stdout.decode()
+        return out.decode()
 
     def start(self) -> None:
         """A history whose changelog and manifest are not inline."""
@@ -141,8 +150,8 @@ class Crossing:
         self.look_up(by)
 
 
-def test_by_turns(tmp_path: pathlib.Path) -> None:
-    crossing = Crossing(tmp_path, random.Random(1))
+def test_by_turns(tmp_path: pathlib.Path, runner: Runner) -> None:
+    crossing = Crossing(tmp_path, random.Random(1), runner)
     crossing.repo.mkdir()
     yes = "--config=format.use-persistent-nodemap=yes"
     crossing.hg("ours", "init", ".", yes)
@@ -155,9 +164,11 @@ def test_by_turns(tmp_path: pathlib.Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", range(4))
-def test_two_hundred_operations(tmp_path: pathlib.Path, seed: int) -> None:
+def test_two_hundred_operations(
+    tmp_path: pathlib.Path, seed: int, runner: Runner
+) -> None:
     rnd = random.Random(seed)
-    crossing = Crossing(tmp_path, rnd)
+    crossing = Crossing(tmp_path, rnd, runner)
     crossing.start()
     operations = ("commit", "commit", "pull", "strip", "rollback", "abort", "upgrade")
     for _ in range(50):

@@ -11,12 +11,12 @@ Protocol: one JSON object a line on standard input (`args`, `cwd`, `env`,
 root's power over file permissions is given up), answered by two lines on standard
 output, the child's process id when it runs and `{"status": code}` when it ended.
 
-With `memory` and `humble` as JSON for its argument, commands are run by this very
-process, one after another, and all of them within these limits: for stock Mercurial
-alone, which keeps no repository between them. That saves another half, the copies of
-the memory that a fork writes to. Extensions stay loaded, too: where others were than
-for the first command, the answer says `spent`, and there has to be another process for
-the next one.
+With `memory`, `humble` and `stays` as JSON for its argument, commands are run by this
+very process, one after another, and all of them within these limits: for stock
+Mercurial alone, which keeps no repository between them. That saves another half, the
+copies of the memory that a fork writes to. Extensions stay loaded, too: where one was
+that is not in the list `stays`, the answer says `spent`, and there has to be another
+process for the next command.
 
 Warnings: run with the Python of the Mercurial under test; POSIX only.
 """
@@ -207,12 +207,13 @@ def run_here(job: dict[str, Any]) -> int:
 def main() -> None:
     stays = sys.argv[1].startswith("{")
     preload()
-    first: set[bytes] | None = None
     if stays:
         from mercurial import dispatch, extensions
 
         dispatch.initstdio()
-        restrict(**json.loads(sys.argv[1]))
+        limits = json.loads(sys.argv[1])
+        expected = set(map(os.fsencode, limits["stays"]))
+        restrict(limits["memory"], limits["humble"])
     else:
         keep_code(sys.argv[1])
     gc.collect()
@@ -229,9 +230,8 @@ def main() -> None:
             answers.write(json.dumps({"pid": os.getpid()}) + "\n")
             answers.flush()
             status = run_here(job)
-            loaded = set(extensions._extensions)
-            first = loaded if first is None else first
-            answer = {"status": status, "spent": loaded != first}
+            spent = not extensions._extensions.keys() <= expected
+            answer = {"status": status, "spent": spent}
             answers.write(json.dumps(answer) + "\n")
             answers.flush()
             continue

@@ -168,14 +168,14 @@ class Runner:
         timeout: float = 60,
         memory: int | None = None,
         humble: bool = False,
-        stays: bool = False,
+        stays: Sequence[str] | None = None,
     ) -> Result:
         """Run `hg args` in `cwd`.
 
         `timeout` is in seconds; past it the process group is killed. `memory` is
         the limit of the address space in bytes; `humble` makes root
         obey file permissions. `stays`: one process may run this and other commands,
-        which is for stock Mercurial without extensions.
+        with stock Mercurial and the extensions that are named.
         """
         files = {name: self.folder / name for name in ("stdin", "stdout", "stderr")}
         files["stdin"].write_bytes(stdin)
@@ -201,10 +201,10 @@ class Runner:
         )
 
     def _forked(self, job: dict, timeout: float) -> tuple[int, bool]:
-        stays = job["stays"]
         how = str(EXTENSION)
+        stays = job["stays"] is not None
         if stays:
-            how = json.dumps({"memory": job["memory"], "humble": job["humble"]})
+            how = json.dumps({key: job[key] for key in ("memory", "humble", "stays")})
         server = self._servers.get(how)
         if server is None:
             server = self._servers[how] = subprocess.Popen(

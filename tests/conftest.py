@@ -141,8 +141,8 @@ def hg(runner: running.Runner, hgrc: pathlib.Path) -> Hg:
         *args: str, cwd: pathlib.Path, code: int | None = 0
     ) -> subprocess.CompletedProcess[bytes]:
         env = {**os.environ, "HG": running.hg_path()}
-        stock = "extensions.fastrevlog=!" in args
-        done = runner.run(args, cwd, env, timeout=250, stays=stock)
+        stays = () if "extensions.fastrevlog=!" in args else None
+        done = runner.run(args, cwd, env, timeout=250, stays=stays)
         assert not done.timed_out, args
         if code is not None:
             assert done.status == code, (done.out + done.err).decode()

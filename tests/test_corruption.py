@@ -127,7 +127,7 @@ class Lab:
                 timeout=TIMEOUT,
                 memory=MEMORY,
                 humble=True,
-                stays=env is self.stock,
+                stays=() if env is self.stock else None,
             )
             store = snapshot.take(self.repo / ".hg" / "store")
             outcomes.append(Outcome(kind_of(result), result, store))

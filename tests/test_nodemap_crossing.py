@@ -57,7 +57,8 @@ class Crossing:
             )
             status, out, err = found.returncode, found.stdout, found.stderr
         else:
-            done = self.runner.run(command, self.repo, env, stays=who == "stock")
+            stays = ["strip"] if who == "stock" else None
+            done = self.runner.run(command, self.repo, env, stays=stays)
             status, out, err = done.status, done.out, done.err
         said = (out + err).decode("utf-8", "replace")
         assert (status != 0) == fails, (self.log[-5:], who, args, said)

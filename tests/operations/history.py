@@ -70,8 +70,8 @@ class Lab:
         self, rc: Path, args: tuple[str, ...], cwd: Path, env: dict[str, str]
     ) -> Result:
         full = dict(self.runner.env, HGRCPATH=str(rc), **env)
-        stays = rc is self.stock_rc and "extensions." not in " ".join(args)
-        return self.runner.run(args, cwd, full, stays=stays)
+        stock = rc is self.stock_rc and "extensions." not in " ".join(args)
+        return self.runner.run(args, cwd, full, stays=["rebase"] if stock else None)
 
 
 def write(path: Path, text: str | bytes) -> None:

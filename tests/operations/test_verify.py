@@ -87,7 +87,7 @@ def hg(repo: Path, *args: str, config: Sequence[str] = ()) -> Result:
         repo,
         environment(repo.parent),
         timeout=120,
-        stays="extensions." not in " ".join(config),
+        stays=None if "extensions." in " ".join(config) else (),
     )
     assert not done.timed_out
     return Result(done.status, done.out, done.err)

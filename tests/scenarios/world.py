@@ -207,7 +207,7 @@ class World:
             dict(self.env, **(env or {})),
             stdin=stdin,
             timeout=timeout,
-            stays=self.stays and "extensions." not in " ".join(args),
+            stays=() if self.stays and "extensions." not in " ".join(args) else None,
         )
         return self.record(f"[{repo or '.'}] hg {shlex.join(args)}", result, code)
 

@@ -87,7 +87,7 @@ def test_micro(hg: str, repo: Path) -> None:
     sizes = [arg for size in SMALL for arg in ("--size", size)]
     svg, markdown = repo.parent / "micro.svg", repo.parent / "micro.md"
     files = ["--svg", str(svg), "--markdown", str(markdown)]
-    done, result = bench("micro", repo, rivals(hg), "--rounds", "2", *sizes, *files)
+    done, result = bench("micro", repo, rivals(hg), "--rounds", "1", *sizes, *files)
     assert (done.returncode, result["problems"]) == (0, []), done.stdout
     check_shape(result, list(worker.ROWS), ["stock", "fast"])
     for row in result["rows"]:

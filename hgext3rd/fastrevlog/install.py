@@ -398,6 +398,20 @@ TABLE = (
         'the files of changesets are searched ahead by workers',
         calls_stock=True,
     ),
+    Row(
+        'mercurial.scmutil',
+        'walkchangerevs',
+        'operations.history.hooks:make_walkchangerevs',
+        'changed lines are counted ahead by workers',
+        calls_stock=True,
+    ),
+    Row(
+        'hgext.churn',
+        'changedlines',
+        'operations.history.hooks:make_changedlines',
+        'what a worker counted is taken',
+        calls_stock=True,
+    ),
     *(
         Row(module, name, 'operations.update:' + ours, why)
         for module, apply in (

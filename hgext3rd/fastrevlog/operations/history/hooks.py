@@ -258,3 +258,38 @@ def make_searchfiles(place: Any) -> Any:
         return search.search(orig, module, self, revs, makefilematcher)
 
     return searchfiles
+
+
+def make_walkchangerevs(place: Any) -> Any:
+    """Around ``scmutil.walkchangerevs``, by which `churn` goes through history."""
+    orig = place.stock
+    if arguments_of(orig) != 'repo revs makefilematcher prepare':
+        return None
+
+    def walkchangerevs(repo: Any, revs: Any, makefilematcher: Any, prepare: Any) -> Any:
+        if (
+            unchanged.home(prepare) != 'hgext.churn'
+            or getattr(prepare, '__qualname__', '') != 'countrate.<locals>.prep'
+            or not revs
+            or _one_process(repo.ui)
+        ):
+            return orig(repo, revs, makefilematcher, prepare)
+        from . import churn
+
+        return churn.walk(orig, repo, revs, makefilematcher, prepare)
+
+    return walkchangerevs
+
+
+def make_changedlines(place: Any) -> Any:
+    """Around ``churn.changedlines``: they may have been counted already."""
+    orig = place.stock
+    if arguments_of(orig) != 'ui repo ctx1 ctx2 fmatch':
+        return None
+
+    def changedlines(ui: Any, repo: Any, ctx1: Any, ctx2: Any, fmatch: Any) -> Any:
+        under_way = vars(repo.unfiltered()).get('_fastrevlog_churn')
+        found = None if under_way is None else under_way.lines(ctx2)
+        return orig(ui, repo, ctx1, ctx2, fmatch) if found is None else found
+
+    return changedlines

@@ -346,8 +346,9 @@ def test_cut_off_and_damaged(trio: Trio, source: pathlib.Path) -> None:
 
 
 @pytest.mark.slow
-def test_cut_off_and_damaged_much(trio: Trio, source: pathlib.Path) -> None:
-    check_damage(trio, source, range(100, 400))
+@pytest.mark.parametrize("seed", range(100, 400, 40))
+def test_cut_off_and_damaged_much(trio: Trio, source: pathlib.Path, seed: int) -> None:
+    check_damage(trio, source, range(seed, seed + 40))
 
 
 def test_cut_off_and_damaged_with_manifests_beside_the_files(
@@ -357,10 +358,11 @@ def test_cut_off_and_damaged_with_manifests_beside_the_files(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("seed", range(400, 600, 40))
 def test_much_is_cut_off_and_damaged_with_manifests_beside_the_files(
-    trio: Trio, source: pathlib.Path, split_early: None
+    trio: Trio, source: pathlib.Path, split_early: None, seed: int
 ) -> None:
-    check_damage(trio, source, range(400, 600))
+    check_damage(trio, source, range(seed, seed + 40))
 
 
 def check_damage(trio: Trio, source: pathlib.Path, seeds: range) -> None:

@@ -14,6 +14,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import time
 import tarfile
 import tempfile
 
@@ -133,6 +134,10 @@ def run_tests_command(
 
 def clear(folder: pathlib.Path) -> pathlib.Path:
     """Make ``folder`` an empty folder and return it."""
-    shutil.rmtree(folder, ignore_errors=True)
+    for _times in range(50):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            break
+        time.sleep(0.2)  # a server of the test before is about to end, and writes
     folder.mkdir(parents=True)
     return folder

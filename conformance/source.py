@@ -14,9 +14,9 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import time
 import tarfile
 import tempfile
+import time
 
 PROJECT = pathlib.Path(__file__).resolve().parent.parent
 CACHE = PROJECT / ".cache"

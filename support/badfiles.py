@@ -8,6 +8,7 @@ finds is put beside them, under a name that says what it is, and stays.
 
 from __future__ import annotations
 
+import gc
 import os
 import pathlib
 import pickle
@@ -62,6 +63,7 @@ def in_child(call: Callable[[], Any], seconds: int = 20) -> Outcome:
     pid = os.fork()
     if not pid:
         try:
+            gc.disable()  # a collection would copy what is shared with the parent
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.alarm(seconds)
             with os.fdopen(writing, "wb") as out:
@@ -128,11 +130,18 @@ def compare(folder: pathlib.Path, installed: bool = False) -> list[str]:
     way (of the C index, which is the same one). The engine by itself may refuse what
     Mercurial can read, as long as it says so: asking Mercurial is the hooks' affair.
     """
-    theirs = in_child(lambda: read_all(enginelab.stock, folder))
-    if installed:
-        ours = in_child(lambda: read_installed(folder))
-    else:
-        ours = in_child(lambda: read_all(enginelab.ours, folder))
+
+    def by_stock() -> list[Outcome]:
+        return read_all(enginelab.stock, folder)
+
+    def by_us() -> list[Outcome]:
+        return read_installed(folder) if installed else read_all(enginelab.ours, folder)
+
+    both = in_child(lambda: (by_stock(), by_us()))
+    if both[0] == "value":
+        theirs, ours = [("value", one) for one in both[1]]
+    else:  # one of them died of it
+        theirs, ours = in_child(by_stock), in_child(by_us)
     if ours[0] == "signal":
         return [] if theirs == ours else [f"killed by signal {ours[1]}"]
     if theirs[0] == "signal":

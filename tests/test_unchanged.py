@@ -13,7 +13,7 @@ from mercurial import changelog, extensions, filelog, revlog
 
 from hgext3rd.fastrevlog import install, unchanged
 from hgext3rd.fastrevlog.operations.verify import wrap
-from hgext3rd.fastrevlog.outer import opening, reading
+from hgext3rd.fastrevlog.outer import reading, templates
 from support import enginelab
 
 PLAIN = ("mercurial.revlog",)
@@ -203,7 +203,7 @@ def test_missing_revisions_by_other_parents(
         assert calls.count
 
 
-@pytest.mark.parametrize("name", opening.LEFT_OUT)
+@pytest.mark.parametrize("name", templates.LEFT_OUT)
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_opening_calls_what_is_wrapped(
     where: Any, calls: Calls, name: str, when: str

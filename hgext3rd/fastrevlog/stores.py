@@ -39,7 +39,7 @@ class Store:
 
     ``base`` is the object of the opener below that a repository was attached to, or
     None.  ``templates`` maps what Mercurial was asked for to a
-    :class:`.outer.opening.TemplateCache`; an opener with a ``base`` has none.
+    :class:`.outer.templates.TemplateCache`; an opener with a ``base`` has none.
     """
 
     __slots__ = (

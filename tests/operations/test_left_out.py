@@ -52,9 +52,9 @@ from hgext3rd.fastrevlog.outer import (
     emitting,
     groups,
     missing,
-    opening,
     parents,
     sources,
+    templates,
 )
 from support import enginelab, running
 from support.wrapping import Counted
@@ -407,9 +407,9 @@ def test_in_a_subclass(
 # that the short ways are taken where nobody wrapped anything
 
 TAKEN: dict[str, tuple[Any, str]] = {
-    "update": (opening.TemplateCache, "text"),
-    "archive": (opening.TemplateCache, "text"),
-    "cat": (opening.TemplateCache, "text"),
+    "update": (templates.TemplateCache, "text"),
+    "archive": (templates.TemplateCache, "text"),
+    "cat": (templates.TemplateCache, "text"),
     "bundle": (emitting._Sender, "_manifests"),
     "unbundle": (exchange.receiving.FilesStage, "work_out"),
     "verify": (wrap.standinsmod.Standins, "mark_verified"),

@@ -1,4 +1,4 @@
-# outer/opening.py: file logs from a template are as Mercurial opens them.
+# outer/opening.py, outer/templates.py: file logs from a template are as Mercurial opens them.
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mercurial import error, revlog, util
 from mercurial.revlogutils import flagutil
 
 from hgext3rd.fastrevlog import process
-from hgext3rd.fastrevlog.outer import opening
+from hgext3rd.fastrevlog.outer import templates
 from support import enginelab
 from support.enginelab import KIND_FILELOG
 
@@ -44,13 +44,13 @@ def served() -> Iterator[Any]:
 def by_template(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """The names of the file logs that were opened from a template."""
     names: list[bytes] = []
-    original = opening.Template.open
+    original = templates.Template.open
 
     def counted(self: Any, rl: Any, target: Any, radix: bytes, data: bytes) -> None:
         original(self, rl, target, radix, data)
         names.append(target[1])
 
-    monkeypatch.setattr(opening.Template, "open", counted)
+    monkeypatch.setattr(templates.Template, "open", counted)
     return names
 
 
@@ -296,7 +296,7 @@ def test_what_depends_on_the_file_is_not_shared(store: Any, served: Any) -> None
     rl = filelog(store, b"a")
     assert rl.display_id == b"a"
     assert "display_id" in vars(rl), "it remembers nothing: this test is in vain"
-    template = opening.template_of(rl, revlog.parsers.parse_index2)
+    template = templates.template_of(rl, revlog.parsers.parse_index2)
     assert template is not None
     other = object.__new__(revlog.revlog)
     data = store.read(b"data/B/b.i")

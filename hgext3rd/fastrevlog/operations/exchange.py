@@ -27,7 +27,7 @@ from mercurial.revlogutils import rewrite
 from .. import fallback, process, stores, unchanged
 from ..compat import incoming as incomingmod
 from ..engine import format
-from ..outer import adding, opening
+from ..outer import adding, templates
 from ..outer import manifests as manifestsmod
 from . import changegroups, receiving
 
@@ -66,7 +66,7 @@ LEFT_OUT: tuple[tuple[Any, str], ...] = (
     (revlog.revlog, 'addgroup _addrevision _writing _writeentry _enforceinlinesize'),
     (revlog.revlog, 'size rawsize iscensored _peek_iscensored compress chainbase'),
     (revlog.revlog, '_chaininfo issnapshot snapshotdepth _nodeduplicatecallback'),
-    (revlog.revlog, '__init__ rev ' + ' '.join(opening.LEFT_OUT)),
+    (revlog.revlog, '__init__ rev ' + ' '.join(templates.LEFT_OUT)),
     *adding.LEFT_OUT_OF_SEARCH,
 )
 

@@ -11,7 +11,7 @@ from mercurial import context, filelog, revlog, txnutil
 from mercurial.utils import storageutil
 
 from .. import fallback, process, unchanged
-from ..outer import opening, reading
+from ..outer import reading, templates
 
 Read = Callable[[bytes], bytes]
 # what of Mercurial is left out where a file's data are read without its context, and
@@ -24,12 +24,14 @@ LEFT_OUT_OF_FILELOGS: unchanged.Rows = (
     (filelog.filelog, ('__init__', 'read', 'revision', 'lookup', 'get_revlog')),
     (
         revlog.revlog,
-        ('__init__', 'revision', 'rawdata', '_revisiondata', *opening.LEFT_OUT),
+        ('__init__', 'revision', 'rawdata', '_revisiondata', *templates.LEFT_OUT),
     ),
 )
 
 
-def reader(repo: Any, mctx: Any, template_cache: opening.TemplateCache | None) -> Read:
+def reader(
+    repo: Any, mctx: Any, template_cache: templates.TemplateCache | None
+) -> Read:
     """What reads the data of a file of ``mctx``; raises what Mercurial then says."""
 
     def generally(path: bytes) -> bytes:
@@ -72,7 +74,7 @@ def _reads_plainly() -> bool:
     ) == reading.PLAIN and unchanged.rows_are_of_mercurial(LEFT_OUT_OF_FILELOGS)
 
 
-def template_cache_for(repo: Any, path: bytes) -> opening.TemplateCache | None:
+def template_cache_for(repo: Any, path: bytes) -> templates.TemplateCache | None:
     """What opens file logs, if it does so for the one of ``path``."""
     filelog_class: Any = filelog.filelog
     if (
@@ -91,4 +93,4 @@ def template_cache_for(repo: Any, path: bytes) -> opening.TemplateCache | None:
         return None
     if type(log) is not filelog_class or log.get_revlog().radix != b'data/' + path:
         return None
-    return opening.template_cache_of(repo.svfs)
+    return templates.template_cache_of(repo.svfs)

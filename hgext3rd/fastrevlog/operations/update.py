@@ -37,7 +37,7 @@ from mercurial.dirstateutils import timestamp
 from .. import fallback, process, stores, unchanged
 from ..compat import update
 from ..engine import vfs
-from ..outer import opening
+from ..outer import templates
 from ..workers import cpus
 from . import filetexts, newfiles
 
@@ -250,7 +250,7 @@ def _removes_plainly(repo: Any) -> bool:
 
 
 def _fewer_workers(
-    ui: Any, template_cache: opening.TemplateCache | None, paths: list[bytes]
+    ui: Any, template_cache: templates.TemplateCache | None, paths: list[bytes]
 ) -> contextlib.AbstractContextManager[Any]:
     """Within this context, no more workers than are of use, if that is known.
 

@@ -18,7 +18,7 @@ from mercurial.revlogutils import deltas as hgdeltas
 
 from ..compat import incoming as incomingmod
 from ..engine import additions, deltas, format
-from . import opening
+from . import templates
 
 # of Mercurial's search for a delta, where one that came is found good without it:
 # owner, names
@@ -46,7 +46,7 @@ class Kind:
 
     __slots__ = ('template', 'header', 'limits', 'compressor')
 
-    def __init__(self, rl: Any, template: opening.Template) -> None:
+    def __init__(self, rl: Any, template: templates.Template) -> None:
         self.template = template
         self.header = rl._format_flags | rl._format_version
         self.limits = limits_of(rl.delta_config)
@@ -108,7 +108,7 @@ def kind_of(rl: Any, parse: Any) -> Kind | None:
         or not (rl._writable and rl._may_inline)
     ):
         return None
-    template = opening.template_of(rl, parse)
+    template = templates.template_of(rl, parse)
     return None if template is None else Kind(rl, template)
 
 
@@ -153,7 +153,7 @@ class FileLogs:
         else:
             if not data:
                 raise additions.Uncommon('an empty index file')
-            kind = self._kind(opening.header_of(data), name)
+            kind = self._kind(templates.header_of(data), name)
         if kind is None:
             raise additions.Uncommon('not a plain file log')
         inner = kind.template.open_inner(radix, data)

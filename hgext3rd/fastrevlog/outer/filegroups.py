@@ -10,7 +10,8 @@ from mercurial.i18n import _
 
 from .. import process
 from ..engine import deltagroup, format, randomaccess
-from . import ahead, opening, sources
+from . import ahead, sources
+from . import templates as templatesmod
 
 _LENGTH = format.CHUNK_LENGTH
 _FILE_TASKS = 1400  # at the most
@@ -134,7 +135,7 @@ class FileGroups:
 
     def _closed_source(self, name: bytes) -> deltagroup.Source | None:
         """The file log read as it stands on the disk; None: to be opened."""
-        templates = opening.template_cache_of(self._opener)
+        templates = templatesmod.template_cache_of(self._opener)
         if templates is None:
             return None
         radix = self._radix(name)
@@ -142,7 +143,7 @@ class FileGroups:
             data = templates.storage.read_whole(radix + b'.i')
         except OSError:
             return None
-        if opening.header_of(data) not in templates.by_header:
+        if templatesmod.header_of(data) not in templates.by_header:
             return None
         index = deltagroup.read_index(data)
         if index is None:

@@ -12,14 +12,14 @@ from mercurial import changelog, filelog, mdiff, revlog
 from .. import unchanged
 from ..engine import deltagroup, format
 from ..engine import inner as innermod
-from . import opening
+from . import templates
 
 _REVLOG = 'mercurial.revlog'
 _CHANGELOG = ('mercurial.changelog', 'mercurial.repoview', _REVLOG)
 # how a revlog is opened, and answers to those who send it
 LEFT_OUT = (
     '__init__',
-    *opening.LEFT_OUT,
+    *templates.LEFT_OUT,
     'reading',
     'emitrevisions',
     '_emit_revisions',

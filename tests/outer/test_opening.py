@@ -1,4 +1,4 @@
-# outer/opening.py, outer/templates.py: file logs from a template are as Mercurial opens them.
+# outer/opening.py and outer/templates.py: file logs are as Mercurial opens them.
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 

@@ -49,6 +49,7 @@ Is it on, and for what?
   repository:
     changesets          5
     requirements        *revlogv1* (glob)
+    history             * (glob)
   $ hg debug::fastrevlog --all | grep 'file logs'
     file logs           6 of 6
   $ hg debug::fastrevlog --limit 2 | grep 'file logs'
@@ -84,11 +85,11 @@ Templates and JSON
   cache_limit 67108864
   requirements ["dotencode", *] (glob)
   $ "$PYTHON" ../show.py < ../status.json | tr -d '\n'; echo
-  cache_evicted cache_limit cache_used changesets chunk_hits chunks cores encoding entries extensions internal_errors kinds mercurial mercurial_api mercurial_modules mercurial_rust next nodemaps on platform python reason refused requirements settings sha1 text_hits texts version workers zlib zstandard_package zstd 
+  cache_evicted cache_limit cache_used changesets chunk_hits chunks cores encoding entries extensions history_in_one_process internal_errors kinds mercurial mercurial_api mercurial_modules mercurial_rust next nodemaps on platform python reason refused requirements settings sha1 text_hits texts version workers zlib zstandard_package zstd 
 
 Settings show in what is shown
 
-  $ hg debug::fastrevlog --config fastrevlog.cache-memory='1 MB' --config fastrevlog.check=collision-detection | grep -A 6 settings:
+  $ hg debug::fastrevlog --config fastrevlog.cache-memory='1 MB' --config fastrevlog.check=collision-detection | grep -A 7 settings:
   settings:
     enabled             yes
     cache-memory        1048576  (--config)

@@ -85,6 +85,25 @@ def test_switched_off(lab: Lab, everything: Path, config: str) -> None:
     assert not counts.by_workers["log"]
 
 
+@pytest.mark.parametrize(
+    "say", [("--debug",), ("--config", "devel.debug.fastrevlog=yes")]
+)
+def test_the_reason_is_told(lab: Lab, everything: Path, say: tuple[str, ...]) -> None:
+    args = ("log", "-p", *say, "--config", "worker.enabled=no")
+    expected = lab.stock(*args, cwd=everything)
+    result, counts = lab.ours(*args, cwd=everything)
+    assert result.out == expected.out
+    reason = "log: setting: worker.enabled is no"
+    assert result.err == b"fastrevlog: in one process: %s\n" % reason.encode()
+    assert counts.in_one_process == {reason: 1}
+    status, _counts = lab.ours(
+        *("debug::fastrevlog", "-T", "{history_in_one_process}\n"),
+        *("--config", "worker.enabled=no"),
+        cwd=everything,
+    )
+    assert status.out == b"setting: worker.enabled is no\n"
+
+
 def test_little_work_is_done_in_one_process(lab: Lab, everything: Path) -> None:
     args = ("log", "-p", "-l", "3", "--config", "fastrevlog.workers=0")
     _result, counts = lab.same(*args, cwd=everything)

@@ -184,6 +184,10 @@ def _show_repository(fm: Any, repo: Any) -> None:
     fm.write(b'changesets', b'  %s%%d\n' % _padded(b'changesets'), changesets)
     requirements = fm.formatlist(sorted(repo.requirements), b'requirement')
     fm.write(b'requirements', b'  %s%%s\n' % _padded(b'requirements'), requirements)
+    reason = surveymod.history_in_one_process(repo).encode('utf-8', 'replace')
+    told = _(b'in one process (%s)') % reason if reason else _(b'by workers')
+    fm.plain(b'  %s%s\n' % (_padded(b'history'), told))
+    fm.data(history_in_one_process=reason)
     _show_node_maps(fm, surveymod.node_maps(repo))
 
 

@@ -314,3 +314,12 @@ def _workers(ui: Any) -> str:
 
     number, _set, reason = decision.workers_for(ui)
     return 'none (%s)' % reason if reason else '%d' % number
+
+
+def history_in_one_process(repo: Any) -> str:
+    """Why no workers show the history of ``repo``; empty if they may."""
+    from ..operations.history import plain
+    from ..workers import decision
+
+    _number, _set, reason = decision.workers_for(repo.ui)
+    return reason or plain.refusal(repo.ui, repo, buffered=True) or ''

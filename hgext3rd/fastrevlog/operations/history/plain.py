@@ -76,11 +76,13 @@ def count(what: str, times: int) -> None:
 
 
 def refuse(ui: Any, what: str, reason: str) -> None:
-    """Note that ``what``, which was worth it, is done by one process."""
+    """Note that ``what``, which was worth it, is done by one process.
+
+    With ``--debug`` it is said on standard error; what goes to standard output then is
+    Mercurial's.
+    """
     words = '%s: %s' % (what, reason)
     reasons = process.counters.in_one_process
     reasons[words] = reasons.get(words, 0) + 1
-    if ui.configbool(b'devel', b'debug.fastrevlog'):
-        ui.warn(
-            b'debug.fastrevlog: in one process: %s\n' % words.encode('utf-8', 'replace')
-        )
+    if ui.debugflag or ui.configbool(b'devel', b'debug.fastrevlog'):
+        ui.warn(b'fastrevlog: in one process: %s\n' % words.encode('utf-8', 'replace'))

@@ -19,7 +19,7 @@ from typing import Any, Callable
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mercurial import ancestor, repoview, smartset
+from mercurial import ancestor, dagop, repoview, smartset
 from mercurial.node import nullrev, wdirrev
 
 from hgext3rd.fastrevlog.engine import columns, index, walks
@@ -353,6 +353,19 @@ def test_what_others_wrap_is_called(folder: pathlib.Path) -> None:
         # and else nobody is asked so often
         pair.same(ask)
         assert not asked
+
+    theirs = dagop.headrevs
+
+    def headrevs(revs: Any, parentsfn: Any) -> Any:
+        asked.append(len(revs))
+        return theirs(revs, parentsfn)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dagop, "headrevs", headrevs)
+        pair.same(lambda cl: cl.headrevs(set(range(50))))
+    # for stock and for us
+    assert asked == [50, 50]
+    asked.clear()
 
     class Other(type(pair.ours)):  # type: ignore[misc]
         def parentrevs(self, rev: int) -> Any:

@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
-from mercurial import smartset
+from mercurial import dagop, smartset
 
 from .. import unchanged
 from ..compat.detect import arguments_of
@@ -160,7 +160,12 @@ def make_headrevs(place: Any) -> Any:
     orig = place.stock
 
     def headrevs(self: Any, revs: Any = None, stop_rev: Any = None) -> Any:
-        if revs is None or stop_rev is not None or not parents.is_plain(self):
+        if (
+            revs is None
+            or stop_rev is not None
+            or not parents.is_plain(self)
+            or not unchanged.is_of('mercurial.dagop', dagop.headrevs)
+        ):
             return orig(self, revs, stop_rev)
         found = None
         if type(revs) in _SPANS and not revs._hiddenrevs:

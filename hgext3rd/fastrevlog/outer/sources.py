@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mercurial import changelog, filelog, mdiff, revlog
+from mercurial.utils import storageutil
 
 from .. import unchanged
 from ..engine import deltagroup, format
@@ -66,7 +67,14 @@ def is_plain_repo(repo: Any) -> bool:
         and unchanged.object_is_of(repo, _REPOSITORY, ('file',))
         and unchanged.methods_are_of(revlog.revlog, (_REVLOG,), names)
         and unchanged.methods_are_of(filelog.filelog, (_FILELOG,), LEFT_OUT_OF_FILELOGS)
+        and _emits_by_itself()
     )
+
+
+def _emits_by_itself() -> bool:
+    """Is what revlogs of Mercurial 7.0 and 7.1 leave the work to its own?"""
+    emit = getattr(storageutil, 'emitrevisions', None)
+    return emit is None or unchanged.is_of('mercurial.utils.storageutil', emit)
 
 
 def is_plain_changelog(cl: Any) -> bool:

@@ -201,6 +201,17 @@ ROWS: dict[str, Row] = {
             ),
         ),
         Row(
+            "convert",
+            "convert of the oldest 2,000 changesets",
+            lambda plan: [
+                *("--config", "extensions.convert=", "convert", "-q"),
+                *("--config", "convert.hg.revs=0:1999"),
+                *("repo", "out/new", *_formats(plan)),
+            ],
+            makes="out/new/.hg/store",
+            uses="write",
+        ),
+        Row(
             "update-back",
             "update from tip to one hundred revisions before",
             lambda _: ["update", "tip~100"],

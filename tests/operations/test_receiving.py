@@ -215,3 +215,15 @@ def test_changesets_are_added_without_the_search_for_a_delta(
     # the first of the changelog, and the inline manifest
     assert 1 <= searched <= changesets + 1
     assert served().entries > 2 * changesets
+
+
+def test_workers_only_where_the_user_has_them(
+    hg: Hg, tmp_path: pathlib.Path, served: Served, bundle: pathlib.Path
+) -> None:
+    """As for all other work: `worker.enabled` has a say."""
+    for enabled in ("yes", "no"):
+        hg("init", enabled, cwd=tmp_path)
+        config = ("--config", f"worker.enabled={enabled}")
+        served()
+        hg("unbundle", str(bundle), *SHARED, *config, cwd=tmp_path / enabled)
+        assert (served().shared > 0) is (enabled == "yes")

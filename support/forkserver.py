@@ -18,17 +18,24 @@ copies of the memory that a fork writes to. Extensions stay loaded, too: where o
 that is not in the list `stays`, the answer says `spent`, and there has to be another
 process for the next command.
 
+With `--listen` and the name of a socket, commands come from `warmhg.py`, each with its
+streams, and run at the same time: for what starts hg by itself.
+
 Warnings: run with the Python of the Mercurial under test; POSIX only.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import importlib
 import json
+import marshal
 import os
+import select
 import signal
+import socket
 import sys
 import threading
 import traceback
@@ -128,7 +135,8 @@ def become(job: dict[str, Any]) -> None:
     os.chdir(job["cwd"])
     os.environ.clear()
     os.environ.update(job["env"])
-    redirect(job)
+    if job.get("streams") != "given":
+        redirect(job)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # A process group of its own, so that a time-out takes its children along.
     os.setpgid(0, 0)
@@ -204,7 +212,58 @@ def run_here(job: dict[str, Any]) -> int:
     return int(status) & 255
 
 
+def listen(name: str) -> None:
+    """Serve `warmhg.py` for as long as standard input is open."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(name)
+    listener.listen(99)
+    waking, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    signal.set_wakeup_fd(wake)
+    running: dict[int, socket.socket] = {}
+    while True:
+        ready = select.select([0, listener.fileno(), waking], [], [])[0]
+        if 0 in ready:
+            return
+        if waking in ready:
+            os.read(waking, 4096)
+            for pid in list(running):
+                ended, waited = os.waitpid(pid, os.WNOHANG)
+                if ended:
+                    with running.pop(pid) as client, contextlib.suppress(OSError):
+                        client.sendall(b"%d" % os.waitstatus_to_exitcode(waited))
+        if listener.fileno() in ready:
+            client, _ = listener.accept()
+            data, fds, _, _ = socket.recv_fds(client, 1 << 20, 3)
+            while len(data) < 4 or len(data) < 4 + int.from_bytes(data[:4], "big"):
+                data += client.recv(1 << 20)
+            pid = os.fork()
+            if not pid:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                for one in (listener, client, *running.values()):
+                    one.close()
+                for number, fd in enumerate(fds):
+                    os.dup2(fd, number)
+                    os.close(fd)
+                job = marshal.loads(data[4:])
+                os.umask(job["umask"])
+                become({**job, "streams": "given"})
+                run_and_exit()
+            for fd in fds:
+                os.close(fd)
+            running[pid] = client
+
+
 def main() -> None:
+    if sys.argv[1] == "--listen":
+        preload()
+        keep_code(sys.argv[3])
+        gc.collect()
+        gc.freeze()
+        listen(sys.argv[2])
+        return
     stays = sys.argv[1].startswith("{")
     preload()
     if stays:

@@ -9,14 +9,18 @@ tests are skipped, and say so.
 
 from __future__ import annotations
 
+import os
 import pathlib
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 
 import pytest
 
 from conformance.runner import BAD, SKIP, read_results
 from conformance.source import Unavailable, hg_version, run_tests_command, source
+from support import running
 
 HERE = pathlib.Path(__file__).resolve().parent
 FILES = sorted(path.name for path in HERE.glob("*.t"))
@@ -31,12 +35,55 @@ def tree() -> pathlib.Path:
         pytest.skip(f"NOT RUN, no run-tests.py: {why}")
 
 
+# Those with many commands, none of which depends on how its process started.
+IN_FORKS = {
+    "test-commands.t",
+    "test-fallback.t",
+    "test-refusals.t",
+    "test-update.t",
+    "test-verify.t",
+}
+
+
+@pytest.fixture(scope="session")
+def warm_hg() -> Iterator[pathlib.Path]:
+    """A stand-in for hg that has a warm process fork and run the command."""
+    with running.quick_folder() as folder:
+        socket = folder / "socket"
+        # As run-tests.py has it: what Mercurial looks at when it is imported
+        env = {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "GMT"}
+        env |= {"HGENCODING": "ascii", "HGENCODINGMODE": "strict"}
+        forkserver = running.HERE / "forkserver.py"
+        command = [running.hg_python(), str(forkserver), "--listen", str(socket)]
+        server = subprocess.Popen(
+            [*command, str(running.EXTENSION)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,  # a stream that cannot seek, as most are
+            stderr=subprocess.STDOUT,
+            env=env,
+        )
+        while not socket.exists():
+            assert server.poll() is None
+            time.sleep(0.05)
+        hg = folder / "hg"
+        client = running.HERE / "warmhg.py"
+        hg.write_text(f'#!/bin/sh\nexec {sys.executable} -IS {client} {socket} "$@"\n')
+        hg.chmod(0o755)
+        yield hg
+        server.communicate(timeout=30)
+
+
 @pytest.mark.network
 @pytest.mark.parametrize("name", FILES)
 def test_t_file(
-    name: str, tree: pathlib.Path, hg_path: pathlib.Path, tmp_path: pathlib.Path
+    name: str,
+    tree: pathlib.Path,
+    hg_path: pathlib.Path,
+    warm_hg: pathlib.Path,
+    tmp_path: pathlib.Path,
 ) -> None:
-    command = run_tests_command(sys.executable, hg_path, tree, tmp_path)
+    hg = warm_hg if name in IN_FORKS and not running.PLAIN else hg_path
+    command = run_tests_command(sys.executable, hg, tree, tmp_path)
     done = subprocess.run(
         [*command, "--timeout=600", name],
         cwd=HERE,

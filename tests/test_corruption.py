@@ -223,6 +223,10 @@ def same_words(stock: Outcome, ours: Outcome) -> bool:
     theirs, told = message_of(stock.result), message_of(ours.result)
     if "expands beyond" in told or "denied: " in told or "Is a directory" in told:
         return True
+    # How much less than nothing was read is a matter of Mercurial's windows.
+    short = "partial read of revlog "
+    if short in theirs and short in told:
+        theirs, told = theirs.rpartition(", got ")[0], told.rpartition(", got ")[0]
     return theirs == told
 
 

@@ -440,17 +440,26 @@ def test_damage(repo: Path, name: str) -> None:
     assert b"Traceback" not in result.err
 
 
-# fast, with one process, which reads changelog and manifest with our engine as well
+OTHER_CACHE = pytest.mark.xfail(
+    strict=True,
+    reason="Mercurial reads revisions 4 and 5 where they are asked for alone, and fails "
+    "to where verify has read 1 to 3 before; we read them in both",
+)
+
+
 def of_history() -> Iterator[Any]:
     """Every damage of changelog and manifest; some of them whenever tests run."""
     for number, (name, damage) in enumerate(damages.DAMAGES.items()):
         if "bomb" in name or "claims" in name:
             continue  # we refuse what Mercurial may expand
         for place, log in enumerate(("00changelog", "00manifest")):
-            marks = () if number % 7 == place * 3 else (pytest.mark.slow,)
+            marks = [] if number % 7 == place * 3 else [pytest.mark.slow]
+            if (name, log) == ("offset of one link of a chain", "00manifest"):
+                marks.append(OTHER_CACHE)
             yield pytest.param(log, damage, id=f"{log}: {name}", marks=marks)
 
 
+# fast, with one process, which reads changelog and manifest with our engine as well
 @pytest.mark.parametrize(("log", "damage"), of_history())
 def test_damage_of_history(repo: Path, log: str, damage: damages.Damage) -> None:
     damage(damages.Log(store(repo) / log))

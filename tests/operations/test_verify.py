@@ -442,8 +442,8 @@ def test_damage(repo: Path, name: str) -> None:
 
 OTHER_CACHE = pytest.mark.xfail(
     strict=True,
-    reason="Mercurial reads revisions 4 and 5 where they are asked for alone, and fails "
-    "to where verify has read 1 to 3 before; we read them in both",
+    reason="Mercurial reads revisions 4 and 5 where they are asked for alone, and "
+    "fails to where verify has read 1 to 3 before; we read them in both",
 )
 
 

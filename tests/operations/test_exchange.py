@@ -50,10 +50,15 @@ class Trio:
     def __init__(self, hg: Hg, folder: pathlib.Path, name: str = "r") -> None:
         self.hg = hg
         self.folder = folder
+        # a line that is written before an error that stock finds sooner
+        self.may_come_early = b""
         # the same name, for the files that know it
         self.theirs, self.ours, self.shared = self.all = [
             folder / who / name for who in ("theirs", "ours", "shared")
         ]
+
+    def shown(self, stdout: bytes) -> bytes:
+        return stdout.replace(self.may_come_early, b"")
 
     def init(self, *args: str) -> None:
         for repo in self.all:
@@ -66,7 +71,7 @@ class Trio:
             config = "--config", "fastrevlog.workers=" + workers
             got = self.hg(*args, *config, cwd=repo, code=code)
             assert got.returncode == theirs.returncode
-            assert got.stdout == theirs.stdout
+            assert self.shown(got.stdout) == self.shown(theirs.stdout)
             assert said(got.stderr) == said(theirs.stderr)
             assert_same(repo, self.theirs)
         return theirs
@@ -354,6 +359,7 @@ def test_cut_off_and_damaged_much(trio: Trio, source: pathlib.Path, seed: int) -
 def test_cut_off_and_damaged_with_manifests_beside_the_files(
     trio: Trio, source: pathlib.Path, split_early: None
 ) -> None:
+    trio.may_come_early = b"adding file changes\n"
     check_damage(trio, source, range(3, 6))
 
 
@@ -362,6 +368,7 @@ def test_cut_off_and_damaged_with_manifests_beside_the_files(
 def test_much_is_cut_off_and_damaged_with_manifests_beside_the_files(
     trio: Trio, source: pathlib.Path, split_early: None, seed: int
 ) -> None:
+    trio.may_come_early = b"adding file changes\n"
     check_damage(trio, source, range(seed, seed + 40))
 
 

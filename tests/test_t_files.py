@@ -39,6 +39,7 @@ def tree() -> pathlib.Path:
 IN_FORKS = {
     "test-commands.t",
     "test-fallback.t",
+    "test-inline-split.t",
     "test-refusals.t",
     "test-update.t",
     "test-verify.t",

@@ -89,10 +89,13 @@ def memory_folder() -> Path | None:
     """
     memory = Path("/dev/shm")
     try:
-        free = shutil.disk_usage(memory).free
+        found = os.statvfs(memory)
     except OSError:
         return None
-    return memory if free > 2 << 30 and os.access(memory, os.W_OK) else None
+    # where nothing may be executed, as in many containers, there can be no hg
+    may_execute = not found.f_flag & getattr(os, "ST_NOEXEC", 0)
+    room = found.f_bavail * found.f_frsize > 2 << 30
+    return memory if room and may_execute and os.access(memory, os.W_OK) else None
 
 
 @contextlib.contextmanager

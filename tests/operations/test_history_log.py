@@ -197,3 +197,46 @@ def test_an_extension_that_counts(lab: Lab, everything: Path, hook: bool) -> Non
     assert not counts.by_workers["log"]
     (reason,) = counts.in_one_process
     assert "extension" in reason
+
+
+OWN_DISPLAYER = """
+from mercurial import graphmod, logcmdutil, registrar
+cmdtable = {}
+command = registrar.command(cmdtable)
+
+class displayer:
+    '''Has no more than the loops ask for.'''
+
+    def __init__(self, ui):
+        self.ui, self.hunk = ui, {}
+
+    def show(self, ctx, **props):
+        self.hunk[ctx.rev()] = b'%d %s' % (ctx.rev(), b' '.join(ctx.files()))
+
+    def flush(self, ctx):
+        self.ui.write(self.hunk.pop(ctx.rev(), b'') + b'\\n')
+
+    def close(self):
+        pass
+
+@command(b'own-log', [(b'G', b'graph', None, b'')])
+def own_log(ui, repo, **opts):
+    if opts['graph']:
+        revdag = graphmod.dagwalker(repo, repo.revs(b'sort(all(), -rev)'))
+        logcmdutil.displaygraph(
+            ui, repo, revdag, displayer(ui), graphmod.asciiedges)
+    else:
+        logcmdutil.displayrevs(ui, repo, repo.revs(b'all()'), displayer(ui), None)
+"""
+
+
+@pytest.mark.parametrize("args", [(), ("-G",)])
+def test_a_displayer_of_somebody_else(
+    lab: Lab, everything: Path, args: tuple[str, ...]
+) -> None:
+    path = lab.folder / "own.py"
+    path.write_text(OWN_DISPLAYER, encoding="utf-8")
+    config = ("--config", f"extensions.own={path}")
+    result, counts = lab.same("own-log", *args, *config, cwd=everything)
+    assert not result.status and b"copied" in result.out
+    assert not counts.by_workers

@@ -24,6 +24,12 @@ def _one_process(ui: Any) -> bool:
     return wanted == 1 or (wanted < 2 and cpus.usable_cores() < 2)
 
 
+def _is_common(place: Any, displayer: Any) -> bool:
+    """Is ``displayer`` like Mercurial's, with a method of its class to show with?"""
+    known = isinstance(displayer, place.holder.changesetprinter)
+    return known and 'show' not in displayer.__dict__
+
+
 def make_displayrevs(place: Any) -> Any:
     """Around ``logcmdutil.displayrevs``, which shows one changeset after the other."""
     orig = place.stock
@@ -31,8 +37,8 @@ def make_displayrevs(place: Any) -> Any:
     def displayrevs(
         ui: Any, repo: Any, revs: Any, displayer: Any, getcopies: Any
     ) -> None:
-        here = displayer.repo is not repo or 'show' in displayer.__dict__
-        if here or _one_process(ui):
+        shown = _is_common(place, displayer) and displayer.repo is repo
+        if not shown or _one_process(ui):
             orig(ui, repo, revs, displayer, getcopies)
             return
         from . import log
@@ -57,7 +63,7 @@ def make_displaygraph(place: Any) -> Any:
         getcopies: Any = None,
         props: Any = None,
     ) -> None:
-        if _one_process(ui) or 'show' in displayer.__dict__:
+        if not _is_common(place, displayer) or _one_process(ui):
             orig(ui, repo, dag, displayer, edgefn, getcopies, props)
             return
         from . import graph

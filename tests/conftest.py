@@ -41,7 +41,7 @@ EXTENSION = PROJECT / "hgext3rd" / "fastrevlog"
 MEMORY = running.memory_folder()
 if MEMORY and "TMPDIR" not in os.environ:
     os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
-# Compiling the extension costs each start of hg more than all else it does.
+# Without it, each start of hg compiles the extension anew: 35 ms.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 Hg = Callable[..., "subprocess.CompletedProcess[bytes]"]

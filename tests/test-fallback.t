@@ -87,7 +87,7 @@ Revlogs cannot even be opened
   there were internal errors
   served: nothing
   refused: internal error
-  $ export TROUBLE='outer.opening Template.open AttributeError'
+  $ export TROUBLE='outer.templates Template.open AttributeError'
   $ hg log -p --git > ../got
   warning: fastrevlog failed to read data/?.i (AttributeError: oh no); Mercurial's own code reads it instead (glob)
   (what you get is right; please report this with the output of 'hg debug::fastrevlog': *) (glob)

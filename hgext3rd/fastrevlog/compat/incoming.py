@@ -60,7 +60,9 @@ def cached_delta(base: int, delta: bytes, text: bytes | None) -> Any:
     return revlogutils.CachedDelta(base, delta, _TRY, None)
 
 
-def entries(inline: bytes, first: int) -> Iterator[tuple[int, int, tuple[Any, ...]]]:
+def entries(
+    inline: bytes | bytearray | memoryview, first: int
+) -> Iterator[tuple[int, int, tuple[Any, ...]]]:
     """The index entries in a piece of an inline revlog, whose first rev is ``first``.
 
     For each where it stands and where its chunk ends in the piece, and the entry as

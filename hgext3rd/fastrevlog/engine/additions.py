@@ -53,9 +53,9 @@ class Outcome(NamedTuple):
     revs_before: int
     added: int
     index_size: int  # bytes of the index file before
-    to_index: bytes
+    to_index: bytes | bytearray | memoryview
     data_size: int  # bytes of all chunks before
-    to_data: bytes | None
+    to_data: bytes | bytearray | memoryview | None
     data_after: int  # bytes of all chunks afterwards
 
 
@@ -186,9 +186,9 @@ class Additions:
             self.revs_before,
             len(self.cindex) - self.revs_before,
             self.index_size,
-            bytes(self.index_tail.tail),
+            self.index_tail.tail,
             self.data_before,
-            None if data is None else bytes(data.tail),
+            None if data is None else data.tail,
             self.offset,
         )
 

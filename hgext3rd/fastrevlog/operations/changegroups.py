@@ -108,7 +108,12 @@ class Reader:
         if length or at - start < least:
             return None
         self._at = at + 4
-        return self._bytes(start, at + 4)
+        group = self._bytes(start, at + 4)
+        if len(group) > _COMPACT:
+            # what is large is not held twice
+            del self._data[: self._at]
+            self._at = 0
+        return group
 
     def delta(self, header_size: int) -> tuple[bytes, bytes] | None:
         """Header and content of the next delta of a group.

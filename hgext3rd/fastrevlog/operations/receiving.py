@@ -59,6 +59,15 @@ def how_many(ui: Any, transaction: Any) -> tuple[int, int]:
     return workers, 0 if wanted else _ENOUGH
 
 
+def _work_out_manifests(manifests: Any) -> bytes | None:
+    try:
+        return marshal.dumps(manifests.work_out_for_another())
+    except additions.Uncommon:
+        return None
+    except fallback.STORAGE_ERRORS:
+        return None  # Mercurial says it, if it finds so, too
+
+
 def _begin_worker() -> None:
     # what was there before the fork stays shared with the parent
     gc.freeze()
@@ -161,7 +170,7 @@ class FilesStage:
         if self.manifests is None:
             return
         self.enough = 0
-        pool = self.start_pool()
+        pool = self.start_pool() if self.manifests.make_room() else None
         if pool is None:
             self.finish_manifests()
         else:
@@ -176,13 +185,12 @@ class FilesStage:
         answer = None
         if self.pool is not None:
             answer = self.pool.answer(self.manifests_task)
-        if answer is not None:
-            outcome = additions.Outcome(*marshal.loads(answer))
-            del answer
-            if manifests.append(outcome):
-                done = _counters.by_workers
-                done[_BESIDE] = done.get(_BESIDE, 0) + 1
-                return
+        if answer is not None and manifests.append(
+            manifests.outcome_of(marshal.loads(answer))
+        ):
+            done = _counters.by_workers
+            done[_BESIDE] = done.get(_BESIDE, 0) + 1
+            return
         manifests.add()
 
     def start_pool(self) -> groupsmod.TaskPool | None:
@@ -205,22 +213,15 @@ class FilesStage:
 
     def answer(self, task: bytes) -> bytes | None:
         """In a worker: the outcome of a group."""
+        # once is enough, and by one worker: it is large
+        manifests, self.manifests = self.manifests, None
         if task == _MANIFESTS:
-            return self.work_out_manifests()
+            return _work_out_manifests(manifests)
         (length,) = _NAME_LENGTH.unpack_from(task)
         start = _NAME_LENGTH.size + length
         name = task[_NAME_LENGTH.size : start]
         outcome = self.work_out(name, task[start:])
         return None if outcome is None else marshal.dumps(tuple(outcome))
-
-    def work_out_manifests(self) -> bytes | None:
-        assert self.manifests is not None
-        try:
-            return marshal.dumps(tuple(self.manifests.work_out()))
-        except additions.Uncommon:
-            return None
-        except fallback.STORAGE_ERRORS:
-            return None  # Mercurial says it, if it finds so, too
 
     def finish_first(self, pool: groupsmod.TaskPool) -> None:
         """Write what came first of what the pool was given."""

@@ -16,13 +16,14 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Union
 
 from mercurial import revlog, util
 
 from ..compat import incoming as incomingmod
 from ..engine import additions
 
+Data = Union[bytes, bytearray, memoryview]
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, 'O_CLOEXEC', 0)
 _APPEND = os.O_WRONLY | getattr(os, 'O_CLOEXEC', 0)
 # what Mercurial's audit of paths looks at, in the encoded path of a file
@@ -88,7 +89,7 @@ class Appender:
     def _is_as_expected(self, name: bytes, size: int) -> bool:
         return bool(os.stat(self._storage.path(name)).st_size == size)
 
-    def _create(self, name: bytes, data: bytes) -> bool:
+    def _create(self, name: bytes, data: Data) -> bool:
         """Create the file ``name``, as Mercurial's vfs would."""
         path = self._storage.path(name)
         if self._vfs.createmode is None and self._may_create(path):
@@ -140,7 +141,7 @@ class Appender:
         self._known_dirs.add(folder)
         return True
 
-    def _append(self, name: bytes, size: int, data: bytes) -> bool:
+    def _append(self, name: bytes, size: int, data: Data) -> bool:
         """Append ``data`` to ``name``, of ``size`` bytes, if it has that size."""
         path = self._storage.path(name)
         fd = os.open(path, _APPEND)
@@ -203,7 +204,7 @@ class Appender:
                 handle, data_handle, _sidedata = rl._inner.writer.handles
 
 
-def _write_all(fd: int, data: bytes) -> None:
+def _write_all(fd: int, data: Data) -> None:
     done = os.write(fd, data)
     while done < len(data):
         done += os.write(fd, data[done:])

@@ -11,6 +11,7 @@ code that would have added it in the first place.
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -23,6 +24,7 @@ from ..engine import additions, format
 from . import adding
 
 _counters = process.counters
+_PIECE = 1 << 20  # bytes; written at a time, so that no more is copied
 
 
 class ManifestGroup:
@@ -48,6 +50,47 @@ class ManifestGroup:
         self._transaction = transaction
         self._link_of = link_of
         self._incoming = incoming
+        self._room: mmap.mmap | None = None
+
+    def make_room(self) -> bool:
+        """Make room for what another process, forked later, finds out; is there any?"""
+        try:
+            self._room = mmap.mmap(-1, self.size)
+        except (OSError, ValueError):
+            return False
+        return True
+
+    def work_out_for_another(self) -> tuple[int, ...]:
+        """In a forked process: what :meth:`outcome_of` is to be given.
+
+        Raises as :meth:`work_out`.
+        """
+        outcome = self.work_out()
+        index, data = outcome.to_index, outcome.to_data
+        assert self._room is not None
+        if data is None or len(index) + len(data) > len(self._room):
+            raise additions.Uncommon('more than came')
+        self._room.write(index)
+        self._room.write(data)
+        return (
+            outcome.revs_before,
+            outcome.added,
+            outcome.index_size,
+            len(index),
+            outcome.data_size,
+            len(data),
+            outcome.data_after,
+        )
+
+    def outcome_of(self, facts: tuple[int, ...]) -> additions.Outcome:
+        """The outcome that another process has found out."""
+        assert self._room is not None
+        room = memoryview(self._room)
+        revs, added, index_size, index, data_size, data, data_after = facts
+        to_index, to_data = room[:index], room[index : index + data]
+        return additions.Outcome(
+            revs, added, index_size, to_index, data_size, to_data, data_after
+        )
 
     def work_out(self) -> additions.Outcome:
         """What is appended.  In a process of its own: the revlog is used up by it.
@@ -108,7 +151,8 @@ class ManifestGroup:
             append = inner.cindex.append
             suffix = format.SUFFIX
             # the order of writing is data first
-            data.write(outcome.to_data)
+            for start in range(0, len(outcome.to_data), _PIECE):
+                data.write(outcome.to_data[start : start + _PIECE])
             for fields in format.ENTRY.iter_unpack(outcome.to_index):
                 append((*fields, *suffix))
             index.write(outcome.to_index)

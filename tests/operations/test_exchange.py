@@ -351,6 +351,7 @@ def test_cut_off_and_damaged(trio: Trio, source: pathlib.Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", range(100, 400, 40))
 def test_cut_off_and_damaged_much(trio: Trio, source: pathlib.Path, seed: int) -> None:
     check_damage(trio, source, range(seed, seed + 40))
@@ -364,6 +365,7 @@ def test_cut_off_and_damaged_with_manifests_beside_the_files(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", range(400, 600, 40))
 def test_much_is_cut_off_and_damaged_with_manifests_beside_the_files(
     trio: Trio, source: pathlib.Path, split_early: None, seed: int

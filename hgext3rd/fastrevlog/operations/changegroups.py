@@ -120,16 +120,21 @@ class Reader:
 
         None, with nothing consumed, at its end, and where it is damaged or cut off.
         """
-        self._compact()
-        if not self._has(self._at + 4):
+        at = self._at
+        if at > _COMPACT:
+            self._compact()
+            at = self._at
+        data = self._data
+        if at + 4 > len(data) and not self._has(at + 4):
             return None
-        (length,) = _LENGTH.unpack_from(self._data, self._at)
-        if length - 4 < header_size or not self._has(self._at + length):
+        (length,) = _LENGTH.unpack_from(data, at)
+        end = at + length
+        if length - 4 < header_size or (end > len(data) and not self._has(end)):
             return None
-        start = self._at + 4
-        middle = start + header_size
-        self._at = end = start - 4 + length
-        return self._bytes(start, middle), self._bytes(middle, end)
+        self._at = end
+        middle = at + 4 + header_size
+        with memoryview(data) as view:
+            return bytes(view[at + 4 : middle]), bytes(view[middle:end])
 
     def _bytes(self, start: int, end: int) -> bytes:
         with memoryview(self._data) as view:

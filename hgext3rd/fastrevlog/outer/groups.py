@@ -21,7 +21,7 @@ from mercurial.revlogutils import nodemap
 
 from .. import fallback, process, unchanged
 from ..compat import incoming as incomingmod
-from ..engine import additions, format
+from ..engine import additions, format, hashing
 from ..engine import appends as appendsmod
 from . import adding
 
@@ -280,10 +280,21 @@ class _WholeTexts(_Group):
         rl = self.rl
         rl._adding_group = True
         try:
+            node = incoming.node
             link = self.linkmapper(incoming.link_node)
-            rev = appends.append_text(incoming.node, link, p1, p2, text)
+            rev = appends.append_text(node, link, p1, p2, text)
             _counters.entries += 1
-            self.added(rev, text if self.arguments['alwayscache'] else None)
+            if self.arguments['alwayscache']:
+                # whoever is called back reads it: checked now, it is put there once
+                inner = rl._inner
+                policy = inner.storage.hash_policy
+                right = hashing.node_matches(
+                    text, node, incoming.p1, incoming.p2, policy
+                )
+                held = (node, text, right)
+                restorer = inner.restorer
+                restorer.share.put(restorer.text_cache, rev, held, len(text))
+            self.added(rev, None)
         finally:
             rl._adding_group = False
         return True

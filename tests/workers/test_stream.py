@@ -190,7 +190,7 @@ def test_start_and_end_run_in_the_workers(tmp_path: Path) -> None:
     stream.start(2)
     read_all(stream, 9)
     while stream._pipes:  # they end by themselves
-        stream._next = -1
+        stream._next = 99  # beyond all tasks: whatever comes is read
         stream._collect()
     stream.close()
     names = sorted(path.name for path in tmp_path.iterdir())

@@ -136,12 +136,16 @@ class _Group:
                     appends.refresh()
         return not empty
 
-    appends_class = appendsmod.Appends
     least_base = 0
+
+    @staticmethod
+    def appends_class() -> Any:
+        # asked for late: this module is loaded by commands that only read
+        return appendsmod.Appends
 
     def open_appends(self) -> Any:
         rl = self.rl
-        return self.appends_class(
+        return self.appends_class()(
             rl._inner,
             rl._format_flags | rl._format_version,
             adding.limits_of(rl.delta_config),
@@ -265,9 +269,12 @@ class _Group:
 class _WholeTexts(_Group):
     """A group on its way into a revlog that stores every text whole."""
 
-    appends_class = appendsmod.WholeTexts
     # whoever sends a changelog has whole texts
     least_base = -1
+
+    @staticmethod
+    def appends_class() -> Any:
+        return appendsmod.WholeTexts
 
     def add_common(self, appends: Any, incoming: Any) -> bool:
         revs = self.revs_of(appends.cindex, incoming)

@@ -291,11 +291,12 @@ def test_pulls_in_many_steps(trio: Trio, source: pathlib.Path, served: Served) -
     check_served(served)
 
 
-def test_same_again(trio: Trio, source: pathlib.Path) -> None:
+def test_same_again(trio: Trio, source: pathlib.Path, served: Served) -> None:
     """Revisions that are there already."""
     file = bundle(trio.hg, source, trio.folder / "b.hg", "--all")
     trio.init()
     trio.do("unbundle", "-q", str(file))
+    check_served(served)
     trio.do("unbundle", "-q", str(file))
     half = bundle(trio.hg, source, trio.folder / "h.hg", "-r", "30", "--base", "5")
     trio.do("unbundle", "-q", str(half))
@@ -346,41 +347,49 @@ def damaged(data: bytes, rng: random.Random) -> bytes:
     return data[:at] + data[at + rng.randrange(1, 200) :]
 
 
-def test_cut_off_and_damaged(trio: Trio, source: pathlib.Path) -> None:
-    check_damage(trio, source, range(3))
+def test_cut_off_and_damaged(trio: Trio, source: pathlib.Path, served: Served) -> None:
+    check_damage(trio, source, served, range(3))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", range(100, 400, 40))
-def test_cut_off_and_damaged_much(trio: Trio, source: pathlib.Path, seed: int) -> None:
-    check_damage(trio, source, range(seed, seed + 40))
+def test_cut_off_and_damaged_much(
+    trio: Trio, source: pathlib.Path, served: Served, seed: int
+) -> None:
+    check_damage(trio, source, served, range(seed, seed + 40))
 
 
 def test_cut_off_and_damaged_with_manifests_beside_the_files(
-    trio: Trio, source: pathlib.Path, split_early: None
+    trio: Trio, source: pathlib.Path, served: Served, split_early: None
 ) -> None:
     trio.may_come_early = b"adding file changes\n"
-    check_damage(trio, source, range(3, 6))
+    check_damage(trio, source, served, range(3, 6))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", range(400, 600, 40))
 def test_much_is_cut_off_and_damaged_with_manifests_beside_the_files(
-    trio: Trio, source: pathlib.Path, split_early: None, seed: int
+    trio: Trio, source: pathlib.Path, served: Served, split_early: None, seed: int
 ) -> None:
     trio.may_come_early = b"adding file changes\n"
-    check_damage(trio, source, range(seed, seed + 40))
+    check_damage(trio, source, served, range(seed, seed + 40))
 
 
-def check_damage(trio: Trio, source: pathlib.Path, seeds: range) -> None:
+def check_damage(
+    trio: Trio, source: pathlib.Path, served: Served, seeds: range
+) -> None:
     """Stock's error, and the store as it was."""
     file = bundle(trio.hg, source, trio.folder / "b.hg", "--all", "-t", "none-v2")
     first = bundle(trio.hg, source, trio.folder / "a.hg", "-r", "20", "--base", "null")
     data = file.read_bytes()
     trio.init()
     trio.do("unbundle", "-q", str(first))
+    if trio.may_come_early:
+        check_beside(served, 1)
+    else:
+        check_served(served)
     before = trio.folder / "before"
     shutil.copytree(trio.ours, before)
     for seed in seeds:

@@ -92,12 +92,11 @@ class FilesStage:
         self.kwargs = kwargs
         self.reader = source._stream
         self.header_size = changegroups.header_size(source.version)
-        constants = repo.nodeconstants
         self.file_logs = adding.FileLogs(
             here.files,
             self.open_filelog,
             bool(repo.svfs.options.get(b'issue6528.fix-incoming', True)),
-            frozenset({constants.wdirid, *constants.wdirfilenodeids}),
+            adding.forbidden_nodes(repo.nodeconstants),
             revlog.parse_index_v1,
         )
         self.appender = appending.Appender(

@@ -33,7 +33,7 @@ LEFT_OUT_OF_SEARCH: tuple[tuple[Any, str], ...] = (
 )
 
 
-class NoTransaction:
+class _NoTransaction:
     """The transaction of what is worked out in memory."""
 
     @staticmethod
@@ -52,6 +52,11 @@ class Kind:
         self.limits = limits_of(rl.delta_config)
         # one for all: making one costs more than compressing a small delta
         self.compressor = rl._inner._compressor
+
+
+def forbidden_nodes(constants: Any) -> frozenset[bytes]:
+    """Nodes that no revision may have: they stand for the working directory."""
+    return frozenset({constants.wdirid, *constants.wdirfilenodeids})
 
 
 def limits_of(config: Any) -> deltas.Limits:
@@ -180,16 +185,41 @@ class FileLogs:
             return kind
 
 
+def search_of(rl: Any) -> Callable[[additions.Incoming, int, int, bytes | None], None]:
+    """Mercurial's own way to add one revision to ``rl``, whose end is in memory."""
+    # it has no files to split
+    rl._enforceinlinesize = _nothing
+    computer = hgdeltas.deltacomputer(rl)
+
+    def search(
+        incoming: additions.Incoming, link: int, base: int, text: bytes | None
+    ) -> None:
+        node, p1, p2, _base_node, _changeset, flags, delta = incoming
+        rl._addrevision(
+            node,
+            text,
+            _NoTransaction,
+            link,
+            p1,
+            p2,
+            flags,
+            incomingmod.cached_delta(base, delta, text),
+            deltacomputer=computer,
+            sidedata={},
+        )
+
+    return search
+
+
 class _Search:
-    """Mercurial's own way to add one revision, in memory."""
+    """As :func:`search_of`, of a file log that is opened when it is first needed."""
 
     def __init__(self, kind: Kind, inner: Any, name: bytes, radix: bytes) -> None:
         self._kind = kind
         self._inner = inner
         self._name = name
         self._radix = radix
-        self._rl: Any = None
-        self._computer: Any = None
+        self._search: Any = None
 
     def __call__(
         self,
@@ -198,31 +228,15 @@ class _Search:
         base: int,
         text: bytes | None,
     ) -> None:
-        rl = self._rl
-        if rl is None:
-            rl = self._rl = self._open()
-            self._computer = hgdeltas.deltacomputer(rl)
-        node, p1, p2, _base_node, _changeset, flags, delta = incoming
-        rl._addrevision(
-            node,
-            text,
-            NoTransaction,
-            link,
-            p1,
-            p2,
-            flags,
-            incomingmod.cached_delta(base, delta, text),
-            deltacomputer=self._computer,
-            sidedata={},
-        )
+        if self._search is None:
+            self._search = search_of(self._open())
+        self._search(incoming, link, base, text)
 
     def _open(self) -> Any:
         rl = self._kind.template.open_outer(
             (format.KIND_FILELOG, self._name), self._radix, self._inner
         )
         rl.filename = self._name
-        # a revlog in memory has no files to split
-        rl._enforceinlinesize = _nothing
         return rl
 
 

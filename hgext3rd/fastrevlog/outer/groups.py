@@ -105,10 +105,7 @@ class _Group:
         self.linkmapper = linkmapper
         self.transaction = transaction
         self.arguments = arguments
-        self.forbidden = {
-            rl.nodeconstants.wdirid,
-            *rl.nodeconstants.wdirfilenodeids,
-        }
+        self.forbidden = adding.forbidden_nodes(rl.nodeconstants)
         self.known_plain = False
         self.has_added = False
 

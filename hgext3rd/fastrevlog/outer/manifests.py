@@ -15,11 +15,9 @@ import mmap
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from mercurial.revlogutils import deltas as hgdeltas
 from mercurial.revlogutils import nodemap
 
 from .. import process
-from ..compat import incoming as incomingmod
 from ..engine import additions, format
 from . import adding
 
@@ -98,36 +96,15 @@ class ManifestGroup:
         Raises :class:`additions.Uncommon` and what reading raises.
         """
         rl = self.rl
-        # the copy in memory has neither a file to split nor a map to be kept
-        rl._enforceinlinesize = _nothing
+        # nor is a map kept of a copy
         rl._nodemap_file = None
-        computer = hgdeltas.deltacomputer(rl)
-
-        def search(
-            incoming: additions.Incoming, link: int, base: int, text: bytes | None
-        ) -> None:
-            node, p1, p2, _base_node, _changeset, flags, delta = incoming
-            rl._addrevision(
-                node,
-                text,
-                adding.NoTransaction,
-                link,
-                p1,
-                p2,
-                flags,
-                incomingmod.cached_delta(base, delta, text),
-                deltacomputer=computer,
-                sidedata={},
-            )
-
-        constants = rl.nodeconstants
         group = additions.Additions(
             rl._inner,
             rl._format_flags | rl._format_version,
             adding.limits_of(rl.delta_config),
             False,
-            frozenset({constants.wdirid, *constants.wdirfilenodeids}),
-            search,
+            adding.forbidden_nodes(rl.nodeconstants),
+            adding.search_of(rl),
         )
         try:
             return group.add_all(self._incoming(), self._link_of)
@@ -160,7 +137,3 @@ class ManifestGroup:
         inner.storage.share.appended += outcome.added
         _counters.entries += outcome.added
         return True
-
-
-def _nothing(transaction: Any) -> None:
-    """In the place of ``revlog._enforceinlinesize``."""

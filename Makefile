@@ -25,7 +25,7 @@ MUTANTS ?=
 
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
-PYTEST = $(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadgroup
+PYTEST = $(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadscope
 
 .PHONY: help test test-long test-slow demo mutants coverage matrix release-check lint types \
   pytest format clean

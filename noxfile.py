@@ -45,7 +45,7 @@ def tests(session: nox.Session, mercurial: str) -> None:
     report = RESULTS / f"{name}.xml"
     report.unlink(missing_ok=True)
     try:
-        run = ("python", "-m", "pytest", "--numprocesses=auto", "--dist=loadgroup")
+        run = ("python", "-m", "pytest", "--numprocesses=auto", "--dist=loadscope")
         session.run(*run, f"--junitxml={report}", *session.posargs)
     finally:
         if report.exists():

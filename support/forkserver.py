@@ -39,6 +39,7 @@ import socket
 import sys
 import threading
 import traceback
+import types
 from importlib.machinery import SourceFileLoader
 from typing import Any
 
@@ -109,6 +110,30 @@ def keep_code(folder: str) -> None:
                 path = os.path.join(where, name)
                 kept[key(path)] = read(SourceFileLoader("kept", path), "kept")
     SourceFileLoader.get_code = get_code  # type: ignore[method-assign, assignment]
+
+
+def load_extension(folder: str) -> None:
+    """Load the modules of the extension in `folder`, all but its front door.
+
+    Under the names that they have when a configuration names the folder. Each command
+    loads the front door itself, and puts in place what the modules define; they
+    configure nothing while they are loaded, so that a command finds them as if it had
+    loaded them. That saves a third of its time.
+    """
+    name = "hgext_" + os.path.basename(folder)
+    package = sys.modules[name] = types.ModuleType(name)
+    package.__path__ = [folder]
+    for where, _, files in os.walk(folder):
+        for file in sorted(files):
+            inside = os.path.relpath(os.path.join(where, file), folder)
+            if not inside.endswith(".py") or file == "__init__.py":
+                continue
+            try:
+                full = ".".join([name, *inside[:-3].split(os.sep)])
+                _ = importlib.import_module(full).__doc__
+            except ImportError:
+                pass  # it is for another Mercurial
+    del sys.modules[name]
 
 
 def restrict(memory: int | None, humble: bool) -> None:
@@ -258,6 +283,7 @@ def listen(name: str) -> None:
 
 def main() -> None:
     if sys.argv[1] == "--listen":
+        PRELOADED.remove("verify")  # .t files look at what waits for it
         preload()
         keep_code(sys.argv[3])
         gc.collect()
@@ -275,6 +301,7 @@ def main() -> None:
         restrict(limits["memory"], limits["humble"])
     else:
         keep_code(sys.argv[1])
+        load_extension(sys.argv[1])
     gc.collect()
     gc.freeze()
     # The protocol's own streams move out of the way of the children's.

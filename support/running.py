@@ -25,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +111,35 @@ def quick_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def warm_hg(env: dict[str, str]) -> Iterator[Path]:
+    """A stand-in for hg that has a warm process fork and run the command.
+
+    `env` is what Mercurial looks at when it is imported; the commands have their own.
+    It is called hg, and alone in its folder.
+    """
+    with quick_folder() as folder:
+        socket = folder / "socket"
+        command = [hg_python(), str(HERE / "forkserver.py"), "--listen", str(socket)]
+        server = subprocess.Popen(
+            [*command, str(EXTENSION)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,  # a stream that cannot seek, as most are
+            stderr=subprocess.STDOUT,
+            env=env,
+        )
+        while not socket.exists():
+            assert server.poll() is None
+            time.sleep(0.02)
+        hg = folder / "bin" / "hg"
+        hg.parent.mkdir()
+        client = HERE / "warmhg.py"
+        hg.write_text(f'#!/bin/sh\nexec {sys.executable} -IS {client} {socket} "$@"\n')
+        hg.chmod(0o755)
+        yield hg
+        server.communicate(timeout=30)
+
+
 @dataclass(frozen=True)
 class Result:
     """What one command did. `status` is the exit code, negative for a signal."""
@@ -128,6 +158,8 @@ class Runner:
         self.folder = folder
         # The warm processes, by what they are started with.
         self._servers: dict[str, subprocess.Popen[bytes]] = {}
+        self._stack = contextlib.ExitStack()
+        self._warm_hg: Path | None = None
         self.uuids = folder / "uuids"
         # Only these reach the commands: nothing of the user's environment does.
         self.env: dict[str, str] = {
@@ -150,8 +182,19 @@ class Runner:
             "HGEDITOR": "true",
         }
 
+    def hg_for_children(self) -> dict[str, str]:
+        """The environment in which what hg starts (hooks, ssh) finds a quick hg."""
+        if PLAIN:
+            return {}
+        if self._warm_hg is None:
+            self._warm_hg = self._stack.enter_context(warm_hg(self.env))
+        folder = str(self._warm_hg.parent)
+        path = os.pathsep.join([folder, self.env["PATH"]])
+        return {"HG": str(self._warm_hg), "PATH": path}
+
     def close(self) -> None:
         """End the warm processes."""
+        self._stack.close()
         for how in list(self._servers):
             self._end(how)
 

@@ -19,7 +19,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Generator, Iterator
-from typing import Callable
+from typing import Any, Callable
 
 import hypothesis
 import hypothesis.core
@@ -59,18 +59,36 @@ def pytest_configure() -> None:
 
 # Modules whose tests take long and are spread over the processes one by one. The tests
 # of another module stay together: what its fixtures make is made once.
-SPREAD = {"test_corruption", "test_differential", "test_t_files", "test_verify"}
+SPREAD = ("test_t_files", "test_differential", "test_corruption", "test_verify")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Another order for each seed: what there is no time for varies."""
+    """The longest single tests first, what is spread one by one last.
+
+    With a seed another order for each: what there is no time for varies.
+    """
     if SEED:
         random.Random(SEED).shuffle(items)
-    for item in items:
-        alone = item.path.stem in SPREAD or item.get_closest_marker("slow")
-        if not alone and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+        return
+    turns = {name: turn for turn, name in enumerate(SPREAD)}
+    items.sort(key=lambda item: turns.get(item.path.stem, 0.5))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Share out whole modules, but for those that are spread, and slow tests."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    each_alone = config.option.markexpr == "slow"
+    config.option.loadscopereorder = False  # the order of the collection, as it is
+
+    class ByModule(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            module = nodeid.split("::")[0]
+            alone = each_alone or pathlib.PurePath(module).stem in SPREAD
+            return nodeid if alone else module
+
+    return ByModule(config, log)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

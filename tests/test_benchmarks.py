@@ -17,7 +17,6 @@ from benchmarks import command_rows, corpus, processes, results, setups, walks, 
 
 ROOT = Path(__file__).resolve().parent.parent
 # one process makes the corpus, and needs it alone
-pytestmark = pytest.mark.xdist_group("benchmarks")
 NO_PLAN = {"changesets": 0, "annotate": "F", "longest": "F"}
 SMALL = ["changelog=30", "manifest=30", "filelog=30", "lookups=50", "index=100"]
 

@@ -25,7 +25,7 @@ LEFT_OUT = shutil.ignore_patterns(
     ".*", "*.egg-info", "__pycache__", "build", "dist", "node_modules"
 )
 
-pytestmark = [pytest.mark.network, pytest.mark.xdist_group("packaging")]
+pytestmark = pytest.mark.network
 
 
 def run(*command: object, cwd: pathlib.Path) -> str:

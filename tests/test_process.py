@@ -105,3 +105,53 @@ def test_a_lock_in_a_cycle_is_released(
         more.write(f"cycle = {extension}\n")
     assert started_hg("cycle", *where, cwd=repo, code=None).returncode == 0
     assert not os.path.lexists(repo / ".hg" / "store" / "lock")
+
+
+def test_nor_after_a_commit(
+    repo: pathlib.Path, started_hg: Any, served: Callable[[], Any]
+) -> None:
+    """What is left of its transaction has no journal."""
+    (repo / "file").write_text("two\n")
+    served()
+    assert started_hg("commit", "-m", "second", cwd=repo).stdout == b"frozen\n"
+    assert served().entries >= 3
+
+
+OPEN = """\
+from mercurial import registrar, transaction
+cmdtable = {}
+command = registrar.command(cmdtable)
+@command(b'left-open', [(b'', b'wrapped', None, b'')], b'')
+def left_open(ui, repo, **opts):
+    if opts['wrapped']:
+        orig = transaction.transaction.__del__
+        def last_word(self):
+            ui.write(b'a last word\\n')
+            orig(self)
+        last_word.__module__ = orig.__module__
+        transaction.transaction.__del__ = last_word
+    with repo.lock():
+        tr = repo.transaction(b'test')
+        tr.box = [tr]
+        if opts['wrapped']:
+            tr.close()
+            tr.release()
+"""
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_transaction_that_has_a_last_word_has_it(
+    repo: pathlib.Path, started_hg: Any, hgrc: pathlib.Path, wrapped: bool
+) -> None:
+    """One that was left open, and one whose end an extension has taken in hand."""
+    extension = repo.parent / "open.py"
+    extension.write_text(OPEN)
+    with hgrc.open("a") as more:
+        more.write(f"open = {extension}\n")
+    args = ["left-open", *(["--wrapped"] if wrapped else [])]
+    ours = started_hg(*args, cwd=repo, code=None)
+    assert b"as ever\n" in ours.stdout
+    if wrapped:
+        assert b"a last word\n" in ours.stdout
+    else:
+        assert b"in __del__" in ours.stderr  # Mercurial's own way to end

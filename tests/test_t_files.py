@@ -13,7 +13,6 @@ import os
 import pathlib
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -41,6 +40,7 @@ IN_FORKS = {
     "test-fallback.t",
     "test-inline-split.t",
     "test-refusals.t",
+    "test-standing-aside.t",
     "test-update.t",
     "test-verify.t",
 }
@@ -49,29 +49,11 @@ IN_FORKS = {
 @pytest.fixture(scope="session")
 def warm_hg() -> Iterator[pathlib.Path]:
     """A stand-in for hg that has a warm process fork and run the command."""
-    with running.quick_folder() as folder:
-        socket = folder / "socket"
-        # As run-tests.py has it: what Mercurial looks at when it is imported
-        env = {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "GMT"}
-        env |= {"HGENCODING": "ascii", "HGENCODINGMODE": "strict"}
-        forkserver = running.HERE / "forkserver.py"
-        command = [running.hg_python(), str(forkserver), "--listen", str(socket)]
-        server = subprocess.Popen(
-            [*command, str(running.EXTENSION)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,  # a stream that cannot seek, as most are
-            stderr=subprocess.STDOUT,
-            env=env,
-        )
-        while not socket.exists():
-            assert server.poll() is None
-            time.sleep(0.05)
-        hg = folder / "hg"
-        client = running.HERE / "warmhg.py"
-        hg.write_text(f'#!/bin/sh\nexec {sys.executable} -IS {client} {socket} "$@"\n')
-        hg.chmod(0o755)
+    # As run-tests.py has it
+    env = {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "GMT"}
+    env |= {"HGENCODING": "ascii", "HGENCODINGMODE": "strict"}
+    with running.warm_hg(env) as hg:
         yield hg
-        server.communicate(timeout=30)
 
 
 @pytest.mark.network

@@ -217,11 +217,23 @@ def shorten_exit() -> None:
 
 def _before_exit() -> None:
     """Are there objects left that Mercurial, or an extension, gave a last word?"""
-    for one in set(map(type, gc.get_objects())):
+    left = gc.get_objects()
+    talkers = set()
+    for one in set(map(type, left)):
         method = getattr(one, '__del__', None)
         if type(method) is FunctionType and not method.__module__.startswith(_OURS):
+            talkers.add(one)
+    for one in left:
+        if type(one) in talkers and not _is_closed_transaction(one):
             gc.unfreeze()
             return
+
+
+def _is_closed_transaction(one: Any) -> bool:
+    """Without a journal there is nothing that its end would roll back."""
+    namespace = type(one).__del__.__globals__
+    of_mercurial = namespace.get('__name__') == 'mercurial.transaction'
+    return of_mercurial and getattr(one, '_journal', 1) is None
 
 
 # what our own objects have to do is to give back memory and descriptors

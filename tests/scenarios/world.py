@@ -145,6 +145,7 @@ class World:
             text += f"[fastrevlog]\nreport = {self.report_path}\n"
         self.rc.write_text(text, encoding="utf-8")
         self.env = dict(runner.env, HGRCPATH=str(self.rc), WORLD=str(self.root))
+        self.env.update(runner.hg_for_children())
         # Some extensions keep caches in the home folder.
         self.env["HOME"] = self.env["XDG_CACHE_HOME"] = str(self.root / "home")
         for left in (self.report_path, runner.uuids):

@@ -272,6 +272,8 @@ def served_pages(ui: Any, folder: pathlib.Path) -> list[Any]:
     """The pages of the repositories in ``folder``, by turns, and twice."""
     from mercurial.hgweb import hgwebdir_mod
 
+    # a whole collection after each page takes longer than the page
+    ui.setconfig(b"experimental", b"web.full-garbage-collection-rate", b"99")
     paths = [(name.encode(), bytes(folder / name)) for name in OF_EACH]
     app = hgwebdir_mod.hgwebdir(paths, ui)
     return [

@@ -33,7 +33,9 @@ PYTEST = $(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadscope
 help:
 	@sed -n 's/^#   //p' Makefile
 
-test: lint types pytest
+# The types are checked beside the first tests.
+test: $(VENV)/.tools
+	$(MAKE) --no-print-directory --jobs=2 lint types pytest
 
 test-long: lint types pytest test-slow mutants
 

@@ -168,7 +168,7 @@ Tree manifests
 Measuring changes nothing
 
   $ cd repo
-  $ find .hg -type f | sort | xargs ls -l > ../before
+  $ find .hg -type f | sort | xargs ls -l --time-style=full-iso > ../before
   $ hg perf::fastrevlog --seconds 1
   read                    number      stock fastrevlog  ratio spread  limit
   changelog, random            5 * ms * ms *x *% *% (glob)
@@ -184,8 +184,8 @@ Measuring changes nothing
   files at tip, read tip       5 * ms * ms *x *% *% (glob)
   times are of the processor; others had it for *% of the time (glob)
   noise: runs of the same work differed by up to *% (median of the rows) and *% (worst) (glob)
-  $ find .hg -type f | sort | xargs ls -l > ../after
-  $ cmp ../before ../after
+  $ find .hg -type f | sort | xargs ls -l --time-style=full-iso > ../after
+  $ diff ../before ../after
   $ served
   served: changelog, filelog, manifest
   refused: setting: fastrevlog.enabled

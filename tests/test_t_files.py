@@ -39,6 +39,7 @@ IN_FORKS = {
     "test-commands.t",
     "test-fallback.t",
     "test-inline-split.t",
+    "test-pending-hooks.t",
     "test-refusals.t",
     "test-standing-aside.t",
     "test-update.t",

@@ -153,7 +153,7 @@ def test_messages_stay_in_their_place(
         env = dict(lab.runner.env, HGRCPATH=str(rc), TROUBLE="always")
         lab.report.unlink(missing_ok=True)
         done = subprocess.run(
-            [hg_path(), *args, "--config", f"extensions.trouble={plain}"],
+            [_quick(lab), *args, "--config", f"extensions.trouble={plain}"],
             cwd=cwd,
             env=env,
             stdout=subprocess.PIPE,
@@ -197,18 +197,23 @@ def test_damage(lab: Lab, everything: Path, name: str) -> None:
         assert result.out  # what came before is there
 
 
+def _quick(lab: Lab) -> str:
+    """A stand-in for hg, for what is not about its process."""
+    return lab.runner.hg_for_children().get("HG", hg_path())
+
+
 def _hg(lab: Lab, ours: bool, *args: str) -> tuple[list[str], dict[str, str]]:
     rc = lab.ours_rc if ours else lab.stock_rc
     return [hg_path(), *args], dict(lab.runner.env, HGRCPATH=str(rc))
 
 
 LONG = {
-    "log": ("log", "-p"),
-    "graph": ("log", "-G", "-p"),
-    "list": ("log", "-T", "json", "-p"),
-    "outgoing": ("outgoing", "-p", "../nothing"),
-    "incoming": ("incoming", "-p", "-R", "../nothing", "."),
-    "bundle": ("incoming", "-p", "-R", "../nothing", "../long.hg"),
+    "log": ("log", "-p", "-l10"),
+    "graph": ("log", "-G", "-p", "-l10"),
+    "list": ("log", "-T", "json", "-p", "-l10"),
+    "outgoing": ("outgoing", "-p", "-l10", "../nothing"),
+    "incoming": ("incoming", "-p", "-l10", "-R", "../nothing", "."),
+    "bundle": ("incoming", "-p", "-l10", "-R", "../nothing", "../long.hg"),
 }
 
 
@@ -219,7 +224,11 @@ def test_full_disk(lab: Lab, long: Path, name: str) -> None:
         args, env = _hg(lab, ours, *LONG[name])
         with open("/dev/full", "wb") as full:
             done = subprocess.run(
-                args, cwd=long, env=env, stdout=full, stderr=subprocess.PIPE
+                [_quick(lab), *args[1:]],
+                cwd=long,
+                env=env,
+                stdout=full,
+                stderr=subprocess.PIPE,
             )
         found.append(Result(done.returncode, b"", done.stderr))
     assert b"No space left" in found[0].err
@@ -232,7 +241,9 @@ def test_pager_that_leaves(lab: Lab, long: Path, name: str) -> None:
     pager = ("--config", "pager.pager=head -n 3", "--config", "ui.formatted=yes")
     for ours in (False, True):
         args, env = _hg(lab, ours, *LONG[name], "--pager", "yes", *pager)
-        done = subprocess.run(args, cwd=long, env=env, capture_output=True)
+        done = subprocess.run(
+            [_quick(lab), *args[1:]], cwd=long, env=env, capture_output=True
+        )
         found.append(Result(done.returncode, done.stdout, done.stderr))
     # "comparing with" is written before the pager is there
     assert 3 <= found[0].out.count(b"\n") <= 4

@@ -882,7 +882,7 @@ def start_sleeping(
     while not (tmp_path / "asleep").exists():
         assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.01)
-    time.sleep(0.3)
+    time.sleep(0.1)
     return process
 
 

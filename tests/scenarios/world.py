@@ -171,7 +171,7 @@ class World:
 
     def noise(self, size: int) -> bytes:
         """`size` bytes that do not compress; the same in both playings."""
-        return bytes(self.random.getrandbits(8) for _ in range(size))
+        return self.random.randbytes(size)
 
     def lines(self, count: int, tag: str = "line") -> str:
         """`count` lines of text that compress somewhat."""

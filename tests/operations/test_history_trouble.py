@@ -241,9 +241,7 @@ def test_pager_that_leaves(lab: Lab, long: Path, name: str) -> None:
     pager = ("--config", "pager.pager=head -n 3", "--config", "ui.formatted=yes")
     for ours in (False, True):
         args, env = _hg(lab, ours, *LONG[name], "--pager", "yes", *pager)
-        done = subprocess.run(
-            [_quick(lab), *args[1:]], cwd=long, env=env, capture_output=True
-        )
+        done = subprocess.run(args, cwd=long, env=env, capture_output=True)
         found.append(Result(done.returncode, done.stdout, done.stderr))
     # "comparing with" is written before the pager is there
     assert 3 <= found[0].out.count(b"\n") <= 4

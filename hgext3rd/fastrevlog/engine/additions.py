@@ -15,6 +15,7 @@ Sources: ``filelog.addgroup``, ``rewrite.filter_delta_issue6528``,
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -59,15 +60,51 @@ class Outcome(NamedTuple):
     data_after: int  # bytes of all chunks afterwards
 
 
+class SharedTail:
+    """The new end of a file, of up to ``size`` bytes, that forked processes share.
+
+    Raises ``OSError`` or ``ValueError`` if there is no such memory.
+    """
+
+    __slots__ = ('memory', '_used')
+
+    def __init__(self, size: int) -> None:
+        self.memory = mmap.mmap(-1, size)
+        self._used = 0
+
+    def __len__(self) -> int:
+        return self._used
+
+    def __getitem__(self, where: slice) -> bytes:
+        return self.memory[: self._used][where]
+
+    def view(self) -> memoryview:
+        """All of it, not copied."""
+        return memoryview(self.memory)[: self._used]
+
+    def extend(self, data: bytes | bytearray | memoryview) -> None:
+        """Add ``data``; raises :class:`Uncommon` if there is no room for it."""
+        end = self._used + len(data)
+        if end > len(self.memory):
+            raise Uncommon('more than there is room for')
+        self.memory[self._used : end] = data
+        self._used = end
+
+
 class MemoryTail:
     """The handle of a file whose new end is in memory only."""
 
     __slots__ = ('open', 'on_disk', 'tail', 'reader')
 
-    def __init__(self, open_reader: Callable[[], Any], on_disk: int) -> None:
+    def __init__(
+        self,
+        open_reader: Callable[[], Any],
+        on_disk: int,
+        tail: SharedTail | None = None,
+    ) -> None:
         self.open = open_reader
         self.on_disk = on_disk  # bytes
-        self.tail = bytearray()
+        self.tail: bytearray | SharedTail = bytearray() if tail is None else tail
         self.reader: Any = None
 
     def tell(self) -> int:
@@ -76,7 +113,7 @@ class MemoryTail:
     size = tell
 
     def write(self, data: bytes) -> None:
-        self.tail += data
+        self.tail.extend(data)
 
     def pread(self, length: int, offset: int) -> bytes:
         """Up to ``length`` bytes from ``offset``, the tail included."""
@@ -112,7 +149,8 @@ class Additions:
     in the wrong order are looked for (issue6528); ``forbidden`` holds nodes that no
     revision may have.  ``search`` is Mercurial's own way to add one revision:
     called with the :data:`Incoming`, its link rev, the rev of its base and its text
-    (or None) within a write context, it appends to ``inner``.
+    (or None) within a write context, it appends to ``inner``.  ``tail`` is where the
+    new end of a file of data is kept.
     """
 
     def __init__(
@@ -123,6 +161,7 @@ class Additions:
         fix_parents: bool,
         forbidden: frozenset[bytes],
         search: Callable[[Incoming, int, int, bytes | None], None],
+        tail: SharedTail | None = None,
     ) -> None:
         self.inner = inner
         self.cindex = inner.cindex
@@ -136,6 +175,7 @@ class Additions:
         self._kept = 0  # bytes of what was put there
         # rev -> does its text begin with metadata?
         self._has_meta: dict[int, bool] = {-1: False}
+        self._tail = tail
         self._open_tails()
 
     def _open_tails(self) -> None:
@@ -150,7 +190,7 @@ class Additions:
             data_tail = None
         else:
             data_tail = MemoryTail(
-                lambda: storage.reader(inner.data_file), self.data_before
+                lambda: storage.reader(inner.data_file), self.data_before, self._tail
             )
         index_tail = MemoryTail(lambda: storage.reader(inner.index_file), index_size)
         self.index_size = index_size
@@ -181,14 +221,14 @@ class Additions:
             number += 1
         if number == self.revs_before:
             raise Uncommon('an empty group')
-        data = self.data_tail
+        data = None if self.data_tail is None else self.data_tail.tail
         return Outcome(
             self.revs_before,
             len(self.cindex) - self.revs_before,
             self.index_size,
-            self.index_tail.tail,
+            self.index_tail.tail,  # type: ignore[arg-type]
             self.data_before,
-            None if data is None else data.tail,
+            data.view() if isinstance(data, SharedTail) else data,
             self.offset,
         )
 

@@ -26,7 +26,7 @@ from mercurial.revlogutils import rewrite
 
 from .. import fallback, process, stores, unchanged
 from ..compat import incoming as incomingmod
-from ..engine import format
+from ..engine import caches, format
 from ..outer import adding, templates
 from ..outer import manifests as manifestsmod
 from . import changegroups, receiving
@@ -77,16 +77,20 @@ def make_apply(place: Any) -> Any:
 
     def apply(self: Any, repo: Any, *args: Any, **kwargs: Any) -> Any:
         stream = self._stream
+        here = stores.of(repo.svfs)
         if (
             self.__class__ in _UNPACKERS
-            and stores.of(repo.svfs).enabled
+            and here.enabled
+            and here.share is not None
             and changegroups.Reader.reads(stream)
         ):
             reader = self._stream = changegroups.Reader(stream)
             reader.receiver = _Receiver(repo, self, reader)
             try:
-                result = orig(self, repo, *args, **kwargs)
-                reader.receiver.finish()
+                # of what is added little is read again
+                with here.share.limited_to(caches.BULK_LIMIT):
+                    result = orig(self, repo, *args, **kwargs)
+                    reader.receiver.finish()
                 return result
             finally:
                 self._stream = stream

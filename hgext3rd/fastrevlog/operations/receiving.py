@@ -37,7 +37,7 @@ _counters = process.counters
 # bytes; a group that is larger is added by Mercurial, which need not hold it whole
 GROUP_LIMIT = 64 << 20
 # bytes of groups that may wait for their turn
-_QUEUE_LIMIT = 32 << 20
+_QUEUE_LIMIT = 16 << 20
 # bytes of groups: 50 ms of work for one process; to fork two took 11 ms of processor
 # time, in a process of 120 MB
 _ENOUGH = 4 << 20
@@ -66,11 +66,6 @@ def _work_out_manifests(manifests: Any) -> bytes | None:
         return None
     except fallback.STORAGE_ERRORS:
         return None  # Mercurial says it, if it finds so, too
-
-
-def _begin_worker() -> None:
-    # what was there before the fork stays shared with the parent
-    gc.freeze()
 
 
 class FilesStage:
@@ -107,7 +102,7 @@ class FilesStage:
         self.revisions = 0
         self.workers, self.enough = how_many(repo.ui, trp)
         self.pool: groupsmod.TaskPool | None = None
-        # what the pool has to do, or has done: name, group, number of the task
+        # what the pool has to do, or has done: name, task, its number
         self.queue: collections.deque[tuple[bytes, bytes, int]] = collections.deque()
         self.queued: set[bytes] = set()
         self.queued_size = 0  # bytes of groups
@@ -153,10 +148,11 @@ class FilesStage:
         if pool is None:
             self.finish(name, group, self.work_out(name, group))
             return
-        number = pool.submit(_NAME_LENGTH.pack(len(name)) + name + group)
-        self.queue.append((name, group, number))
+        task = _NAME_LENGTH.pack(len(name)) + name + group
+        del group  # it is in the task
+        self.queue.append((name, task, pool.submit(task)))
         self.queued.add(name)
-        self.queued_size += len(group)
+        self.queued_size += len(task)
         while self.queue and (
             self.queued_size > _QUEUE_LIMIT or pool.ready(self.queue[0][2])
         ):
@@ -196,7 +192,7 @@ class FilesStage:
         """Start worker processes, if there seems to be enough for them to do."""
         if self.workers < 2 or self.seen < self.enough:
             return None
-        pool = groupsmod.TaskPool(self.answer, _begin_worker)
+        pool = groupsmod.TaskPool(self.answer, gc.freeze)
         try:
             pool.start(self.workers)
         except OSError:
@@ -224,15 +220,15 @@ class FilesStage:
 
     def finish_first(self, pool: groupsmod.TaskPool) -> None:
         """Write what came first of what the pool was given."""
-        name, group, number = self.queue.popleft()
+        name, task, number = self.queue.popleft()
         self.queued.discard(name)
-        self.queued_size -= len(group)
+        self.queued_size -= len(task)
         answer = pool.answer(number)
         outcome = None
         if answer is not None:
             outcome = additions.Outcome(*marshal.loads(answer))
             _counters.shared += 1
-        self.finish(name, group, outcome)
+        self.finish(name, task, outcome, _NAME_LENGTH.size + len(name))
 
     def finish_queued(self) -> None:
         """Write all that the pool was given."""
@@ -268,9 +264,16 @@ class FilesStage:
             _counters.entries = counted
 
     def finish(
-        self, name: bytes, group: bytes | None, outcome: additions.Outcome | None
+        self,
+        name: bytes,
+        group: bytes | None,
+        outcome: additions.Outcome | None,
+        start: int = 0,
     ) -> None:
-        """Write the file log of ``name``: ``outcome``, or in Mercurial's own way."""
+        """Write the file log of ``name``: ``outcome``, or in Mercurial's own way.
+
+        Its group is ``group`` from ``start`` on.
+        """
         self.repo.ui.debug(b'adding %s revisions\n' % name)
         self.progress.increment()
         if outcome is not None and self.appender.append(name, outcome):
@@ -281,7 +284,7 @@ class FilesStage:
             return
         reader = self.source._stream
         if group is not None:
-            self.source._stream = changegroups.Reader.over(group)
+            self.source._stream = changegroups.Reader.over(group[start:])
         try:
             self.add_by_mercurial(name)
         finally:

@@ -11,7 +11,6 @@ code that would have added it in the first place.
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -48,12 +47,12 @@ class ManifestGroup:
         self._transaction = transaction
         self._link_of = link_of
         self._incoming = incoming
-        self._room: mmap.mmap | None = None
+        self._room: additions.SharedTail | None = None
 
     def make_room(self) -> bool:
         """Make room for what another process, forked later, finds out; is there any?"""
         try:
-            self._room = mmap.mmap(-1, self.size)
+            self._room = additions.SharedTail(self.size)
         except (OSError, ValueError):
             return False
         return True
@@ -64,28 +63,29 @@ class ManifestGroup:
         Raises as :meth:`work_out`.
         """
         outcome = self.work_out()
-        index, data = outcome.to_index, outcome.to_data
-        assert self._room is not None
-        if data is None or len(index) + len(data) > len(self._room):
-            raise additions.Uncommon('more than came')
-        self._room.write(index)
-        self._room.write(data)
+        room = self._room
+        assert room is not None
+        if outcome.to_data is None:
+            raise additions.Uncommon('an inline revlog')
+        # the data are there, from the beginning
+        data = len(room)
+        room.extend(outcome.to_index)
         return (
             outcome.revs_before,
             outcome.added,
             outcome.index_size,
-            len(index),
+            len(room) - data,
             outcome.data_size,
-            len(data),
+            data,
             outcome.data_after,
         )
 
     def outcome_of(self, facts: tuple[int, ...]) -> additions.Outcome:
         """The outcome that another process has found out."""
         assert self._room is not None
-        room = memoryview(self._room)
+        room = memoryview(self._room.memory)
         revs, added, index_size, index, data_size, data, data_after = facts
-        to_index, to_data = room[:index], room[index : index + data]
+        to_data, to_index = room[:data], room[data : data + index]
         return additions.Outcome(
             revs, added, index_size, to_index, data_size, to_data, data_after
         )
@@ -105,6 +105,7 @@ class ManifestGroup:
             False,
             adding.forbidden_nodes(rl.nodeconstants),
             adding.search_of(rl),
+            self._room,
         )
         try:
             return group.add_all(self._incoming(), self._link_of)

@@ -166,8 +166,9 @@ class TaskPool:
             number, task, size = self._queue.popleft()
             worker.tasks.append((number, size))
             worker.load += size
-            header = _HEADER.pack(number, len(task))
-            worker.to_write.append(memoryview(header + task))
+            worker.to_write.append(memoryview(_HEADER.pack(number, len(task))))
+            if task:
+                worker.to_write.append(memoryview(task))
             self._write(worker)
 
     def _answered(self, number: int, size: int, answer: bytes | None = None) -> None:

@@ -227,3 +227,30 @@ def test_workers_only_where_the_user_has_them(
         served()
         hg("unbundle", str(bundle), *SHARED, *config, cwd=tmp_path / enabled)
         assert (served().shared > 0) is (enabled == "yes")
+
+
+@pytest.mark.parametrize("limit", [5000, 8 << 20])
+def test_caches_are_small_meanwhile(
+    hg: Hg, tmp_path: pathlib.Path, served: Served, bundle: pathlib.Path, limit: int
+) -> None:
+    """Whatever the settings of the repository allow: little is read again."""
+    done = receive(
+        hg,
+        tmp_path,
+        bundle,
+        f"""
+        import importlib, sys
+        def caches():
+            (package,) = [name for name in sys.modules if name.endswith('_fastrevlog')]
+            return importlib.import_module(package + '.engine.caches')
+        def limit(ui, **kwargs):
+            caches().BULK_LIMIT = {limit}
+        def reposetup(ui, repo):
+            ui.setconfig(b'hooks', b'pretxnopen.limit', limit)
+            ui.atexit(lambda: ui.status(b'%d held\\n' % caches().budget.used))
+        """,
+    )
+    assert done.returncode == 0, done.stderr
+    assert served().groups > 10
+    held = int(done.stdout.split(b" held")[0].split()[-1])
+    assert (held <= 5000) is (limit == 5000)

@@ -46,6 +46,13 @@ _EACH = 64  # pieces after each of which it is asked whether workers pay
 _THEN = 16  # and so many pieces apart after that
 
 
+class Maker:
+    """What makers have in common."""
+
+    def begin(self) -> None:
+        """There is nothing to prepare."""
+
+
 class Ahead:
     """``items`` with answers, made in order by worker processes.
 
@@ -55,6 +62,7 @@ class Ahead:
     - ``refusal()`` says why workers may not, or None;
     - ``describe(item)`` is what a worker has to know beside the item itself;
     - ``is_here(item)``: it is not for workers;
+    - ``begin()`` comes before workers are forked, if there are to be any;
     - ``on_start()``, in a worker, comes before ``make(position, item, description)``,
       which gives what is then found in :attr:`answer`.
 
@@ -131,6 +139,7 @@ class Ahead:
         from . import plain
 
         maker = self._maker
+        maker.begin()
         pool = ordered.OrderedPool(
             lambda task: maker.make(*task),
             workers if left is None else min(workers, left),

@@ -82,7 +82,7 @@ def _walk(base: Any, parents: Parents) -> tuple[dict[Any, list[Any]], list[Any]]
     return histories, order
 
 
-class Comparison:
+class Comparison(ahead.Maker):
     """Compares the revisions ``order[number]`` with their parents."""
 
     what = 'annotate'

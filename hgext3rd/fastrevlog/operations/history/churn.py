@@ -40,7 +40,7 @@ def _is_compared(repo: Any, rev: Any) -> bool:
     return len(repo[rev].parents()) < 2
 
 
-class Churn:
+class Churn(ahead.Maker):
     """Counts the lines that changesets change."""
 
     what = 'churn'

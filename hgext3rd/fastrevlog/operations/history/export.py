@@ -68,7 +68,7 @@ def _by_file(repo: Any, revs: Any, pattern: bytes) -> list[Numbered]:
     return [numbered for file in files.values() for numbered in file]
 
 
-class Export:
+class Export(ahead.Maker):
     """Exports one changeset; ``args`` are those that all of them have in common."""
 
     what = 'export'

@@ -49,7 +49,7 @@ def diffs(orig: Callable[..., Iterator[Diff]], patch: Any, args: Any) -> Iterato
             yield fctx1, fctx2, header, hunks
 
 
-class FilePairs:
+class FilePairs(ahead.Maker):
     """Makes the diff of ``pairs[number]``."""
 
     what = 'diff'

@@ -10,18 +10,27 @@ from __future__ import annotations
 import sys
 from typing import Any, NamedTuple
 
+from mercurial import smartset
+
 from ... import process, settings, unchanged
 from ...compat.detect import arguments_of
 from ...workers import cpus
 
 # Fewer are not worth a look at the clock; a changeset has three or so.
 FEWEST_FILES = 24
+# the first two are shown here
+FEWEST_REVISIONS = 3
 
 
 def _one_process(ui: Any) -> bool:
     """Is it clear from the start that there will be no workers?"""
     wanted = settings.workers(ui)
     return wanted == 1 or (wanted < 2 and cpus.usable_cores() < 2)
+
+
+def _are_few(revs: Any) -> bool:
+    """Are there clearly too few to share out?  Looks for none of them."""
+    return type(revs) in (smartset.baseset, list) and len(revs) < FEWEST_REVISIONS
 
 
 def _is_common(place: Any, displayer: Any) -> bool:
@@ -38,7 +47,7 @@ def make_displayrevs(place: Any) -> Any:
         ui: Any, repo: Any, revs: Any, displayer: Any, getcopies: Any
     ) -> None:
         shown = _is_common(place, displayer) and displayer.repo is repo
-        if not shown or _one_process(ui):
+        if not shown or _are_few(revs) or _one_process(ui):
             orig(ui, repo, revs, displayer, getcopies)
             return
         from . import log

@@ -53,7 +53,7 @@ class Answer(NamedTuple):
     width: int  # columns that were left for a graph
 
 
-class Shown:
+class Shown(ahead.Maker):
     """The displayer of a loop, and what workers made for it.
 
     ``props`` are what the loop calls the displayer with, for all changesets.
@@ -85,17 +85,19 @@ class Shown:
 
         ``counted``: as many as there are of these.
         """
-        displayer = self.displayer
         self.revisions = ahead.Ahead(self.ui, revs, self, counted=counted)
         iterator = iter(self.revisions)
-        displayer.show = self.show
         try:
             yield iterator
         finally:
-            del displayer.show
+            self.displayer.__dict__.pop('show', None)
             iterator.close()
 
     # in the parent
+
+    def begin(self) -> None:
+        """From now on there may be answers; the loop asks its displayer each time."""
+        self.displayer.show = self.show
 
     def refusal(self) -> str | None:
         """Why these changesets are shown by one process; None: they need not be."""

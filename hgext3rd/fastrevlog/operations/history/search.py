@@ -69,7 +69,7 @@ def in_windows(revs: Any) -> Iterator[Any]:
             return
 
 
-class Search:
+class Search(ahead.Maker):
     """Searches the files that a changeset touches."""
 
     what = 'grep'

@@ -61,7 +61,7 @@ test-slow: $(VENV)/.tools
 	$(PYTEST) -m slow $(ARGS)
 
 mutants: $(VENV)/.tools
-	$(PIP) install --quiet 'cosmic-ray>=8.3'
+	$(PIP) install --quiet 'cosmic-ray>=8.3' 'coverage>=7.6'
 	$(BIN)/python -m support.mutation $(MUTANTS)
 
 coverage: $(VENV)/.tools

@@ -3,15 +3,18 @@
 """``python -m support.mutation [--mutants 300] [--seed 1] [--jobs 2]``.
 
 A sample of the mutants that cosmic-ray makes of ``engine/`` and ``outer/``, drawn by
-the seed. Each is tried in a copy of the tree: by the tests of its module, and if they
-see nothing by all tests of both rooms. What nobody minds is shown as a difference at
-the end: somebody has to look at it. Exit code 1 if the tests fail without a mutant, or
-if more than MOST_SURVIVORS of the sample survive.
+the seed. Each is tried in a copy of the tree, by those tests of both rooms that run its
+line, as coverage has seen them without a mutant; where that has seen none (a constant;
+what only forked processes run) by the tests of its module, and by all if there are
+none. What nobody minds is shown as a difference at the end: somebody has to look at it.
+Exit code 1 if the tests fail without a mutant, or if more than MOST_SURVIVORS of the
+sample survive.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
 import os
 import pathlib
@@ -29,6 +32,10 @@ TIMEOUT = 300.0  # seconds for a run of tests; a mutant that hangs is found
 MOST_SURVIVORS = 0.4  # share of the sample
 PYTEST = f"{sys.executable} -m pytest -x -q -p no:cacheprovider -p no:xdist"
 LEFT_OUT = shutil.ignore_patterns(".*", "*.egg-info", "build", "dist", "__pycache__")
+
+
+# path of a module and line -> the tests that run it, as arguments of pytest
+Seen = dict[str, dict[int, list[str]]]
 
 
 class Tried(NamedTuple):
@@ -88,23 +95,68 @@ def everything() -> str:
     return " ".join(f"tests/{room}" for room in ROOMS)
 
 
-def attempt(mutation: Any) -> Tried:
+def look_who_runs_what() -> Seen | None:
+    """Run all tests without a mutant; None if they fail."""
+    with open("coverage.ini", "w", encoding="utf-8") as config:
+        config.write(f"[run]\nsource = {PACKAGE}\ndynamic_context = test_function\n")
+    coverage = f"{sys.executable} -m coverage"
+    pytest = PYTEST[len(sys.executable) :]
+    if os.system(f"{coverage} run --rcfile=coverage.ini {pytest} {everything()}"):
+        return None
+    if os.system(
+        f"{coverage} json -q --rcfile=coverage.ini --show-contexts -o who.json"
+    ):
+        return None
+    with open("who.json", encoding="utf-8") as file:
+        files = json.load(file)["files"]
+    return {
+        path: {
+            int(line): sorted(filter(None, map(argument_of, contexts)))
+            for line, contexts in told["contexts"].items()
+        }
+        for path, told in files.items()
+    }
+
+
+def argument_of(context: str) -> str:
+    """``tests.engine.test_index.test_append`` as an argument of pytest."""
+    module, _, function = context.rpartition(".")
+    path = module.replace(".", "/") + ".py"
+    return f"{path}::{function}" if pathlib.Path(path).exists() else ""
+
+
+def tests_for(mutation: Any, seen: Seen) -> str:
+    """The tests to try ``mutation`` with, those of its own module first."""
+    own = own_tests(pathlib.Path.cwd(), mutation.module_path)
+    lines = seen.get(str(mutation.module_path), {})
+    found: set[str] = set()
+    for line in range(mutation.start_pos[0], mutation.end_pos[0] + 1):
+        found.update(lines.get(line, ()))
+    if not found:
+        return own or everything()
+    first = own.rpartition("/")[2] or "?"
+    return " ".join(sorted(found, key=lambda name: (first not in name, name)))
+
+
+def attempt(job: tuple[Any, Seen]) -> Tried:
     """Try one mutant in this process's copy."""
     from cosmic_ray.mutating import mutate_and_test
     from cosmic_ray.work_item import TestOutcome
 
-    found, diff = "", ""
-    for tests in (own_tests(pathlib.Path.cwd(), mutation.module_path), everything()):
-        if not tests:
-            continue
-        result = mutate_and_test([mutation], f"{PYTEST} {tests}", TIMEOUT)
-        diff = result.diff or ""
-        if result.test_outcome != TestOutcome.SURVIVED:
-            said = re.findall(r"^(?:FAILED|ERROR) (\S+)", result.output or "", re.M)
-            found = said[0] if said else "no run of tests came to its end"
-            break
+    mutation, seen = job
+    found = ""
+    tests = tests_for(mutation, seen)
+    result = mutate_and_test([mutation], f"{PYTEST} {tests}", TIMEOUT)
+    if result.test_outcome != TestOutcome.SURVIVED:
+        said = re.findall(r"^(?:FAILED|ERROR) (\S+)", result.output or "", re.M)
+        found = said[0] if said else "no run of tests came to its end"
     line = f"{mutation.module_path.relative_to(PACKAGE)}:{mutation.start_pos[0]}"
-    return Tried(line, mutation.operator_name, found, diff)
+    return Tried(line, mutation.operator_name, found, result.diff or "")
+
+
+def _part(seen: Seen, mutation: Any) -> Seen:
+    path = str(mutation.module_path)
+    return {path: seen.get(path, {})}
 
 
 def main() -> int:
@@ -117,7 +169,8 @@ def main() -> int:
     start = pathlib.Path.cwd()
     prepare()
     everything_made = mutations(pathlib.Path.cwd())
-    if os.system(f"{PYTEST} {everything()}"):
+    seen = look_who_runs_what()
+    if seen is None:
         print("NOT GOOD: the tests fail without a mutant")
         return 1
     shutil.rmtree(pathlib.Path.cwd().parent)
@@ -127,7 +180,8 @@ def main() -> int:
     print(f"{len(sample)} mutants of {len(everything_made)}, seed {options.seed}")
     tried: list[Tried] = []
     with multiprocessing.get_context("spawn").Pool(options.jobs, prepare) as pool:
-        for result in pool.imap_unordered(attempt, sample):
+        jobs = [(mutation, _part(seen, mutation)) for mutation in sample]
+        for result in pool.imap_unordered(attempt, jobs):
             tried.append(result)
             said = result.found or "SURVIVED"
             print(f"{result.where} {result.operator}: {said}", flush=True)

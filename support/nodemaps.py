@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterable
 from typing import Any
 
-from mercurial import error
+from mercurial import error, revlog
 from mercurial.cext import parsers
 
 from hgext3rd.fastrevlog.engine.nodemap import docket as docketmod
@@ -29,11 +29,11 @@ def index_of(nodes: Iterable[bytes]) -> Any:
     if entries:
         # its first word holds the version: general delta, version 1
         entries[0] = struct.pack(">I", 1 | 1 << 17) + entries[0][4:]
+    # data, inline, general delta and, since 7.1, delta info.  One too many and, with
+    # Python 3.9, 7.0.3 dies of a division by zero.
+    more = (True, False)[: revlog.parse_index_v1.__code__.co_argcount - 2]
     parse: Any = parsers.parse_index2
-    try:
-        return parse(b"".join(entries), False, True, False)[0]
-    except TypeError:  # 7.0
-        return parse(b"".join(entries), False, True)[0]
+    return parse(b"".join(entries), False, *more)[0]
 
 
 class Data:

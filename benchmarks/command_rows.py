@@ -81,6 +81,8 @@ def _run(plan: Plan, length: int) -> str:
     return f"{max(0, middle - length + 1)}:{middle}"
 
 
+# twenty changesets, and two branches of 200 and of 20
+STACK = "+20:fork+200*fork+20"
 # made once, for all set-ups
 BUNDLE = "../all.hg"
 ZSTD_BUNDLE = "../all-zstd.hg"
@@ -208,6 +210,20 @@ ROWS: dict[str, Row] = {
                 *("--config", "convert.hg.revs=0:1999"),
                 *("repo", "out/new", *_formats(plan)),
             ],
+            makes="out/new/.hg/store",
+            uses="write",
+        ),
+        Row(
+            "rebase",
+            "rebase of 200 changesets onto 20 others, all made up",
+            lambda _: [
+                *("--config", "extensions.rebase=", "-R", "out/new"),
+                *("rebase", "-q", "-s", "20", "-d", "tip"),
+            ],
+            before=(
+                lambda plan: ["init", "out/new", *_formats(plan)],
+                lambda _: ["-R", "out/new", "debugbuilddag", "-n", STACK],
+            ),
             makes="out/new/.hg/store",
             uses="write",
         ),

@@ -75,7 +75,8 @@ HOLDERS = ["class", "subclass", "object"]
 
 @pytest.fixture
 def where(tmp_path: pathlib.Path) -> Any:
-    made = enginelab.opener(tmp_path)
+    # 7.0 and 7.1: only a store with an fncache is served
+    made = enginelab.store_opener(tmp_path)
     enginelab.built(made, 3, 12, may_inline=False)
     return made
 

@@ -28,6 +28,7 @@ from mercurial.i18n import _
 from mercurial.node import hex
 
 from .. import process, unchanged
+from ..compat import outgoing
 from ..engine import compression, deltagroup
 from . import ahead, filegroups, sources
 
@@ -105,7 +106,7 @@ def _is_plain(packer: Any) -> bool:
         or ui.configbool(b'debug', b'bundling-stats')
         or ui.configbool(b'progress', b'debug')
         or getattr(ui._fmsgerr, 'structured', False)
-        or ui.config(b'devel', b'bundle.delta') not in _MODES
+        or _delta_mode(ui) is None
     ):
         return False
     functions = [getattr(changegroup, name, None) for name in LEFT_OUT_OF_MODULE]
@@ -114,6 +115,12 @@ def _is_plain(packer: Any) -> bool:
         and unchanged.object_is_of(packer, (_CHANGEGROUP,), LEFT_OUT)
         and sources.is_plain_repo(repo)
     )
+
+
+def _delta_mode(ui: Any) -> str | None:
+    """Which deltas are sent; None: Mercurial has something to say of the setting."""
+    asked = ui.config(b'devel', b'bundle.delta')
+    return _MODES.get(asked) if asked in outgoing.DELTA_MODES else None
 
 
 class _Sender:
@@ -130,9 +137,9 @@ class _Sender:
         self.fast = fast
         self.source = source
         self.layout = deltagroup.LAYOUTS[packer.version]
-        self.mode = _MODES[self.repo.ui.config(b'devel', b'bundle.delta')]
-        if packer._forcedeltaparentprev:
-            self.mode = deltagroup.PREVIOUS
+        mode = _delta_mode(self.repo.ui)
+        assert mode is not None
+        self.mode = deltagroup.PREVIOUS if packer._forcedeltaparentprev else mode
         self.clrevorder: dict[bytes, int] = {}
         self.manifests: dict[bytes, bytes] = {}
         self.changedfiles: set[bytes] = set()

@@ -302,6 +302,19 @@ TABLE = (
         'operations.diff:make_gitindex',
         'blob names that are only shown are hashed by hashlib',
     ),
+    *(
+        Row(
+            module,
+            name,
+            'operations.latesttags:make_latest_tags',
+            'what is between a changeset and its latest tag is found by parents alone',
+            calls_stock=True,
+        )
+        for module, name in (
+            ('mercurial.templatekw', 'getlatesttags'),  # 7.0, 7.1
+            ('mercurial.templateutil', 'get_latest_tags'),
+        )
+    ),
     Row(
         'mercurial.archival',
         'archive',

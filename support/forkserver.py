@@ -90,8 +90,7 @@ def preload() -> None:
 def keep_code(folder: str) -> None:
     """Read the compiled modules below `folder`, for the forks that import them.
 
-    They are neither imported nor run here: each command does that for itself, and
-    saves a sixth of its time, that of finding and reading 64 files.
+    That saves them the finding and reading of 64 files.
     """
     kept: dict[tuple[str, int, int], Any] = {}
     read = SourceFileLoader.get_code
@@ -116,9 +115,10 @@ def load_extension(folder: str) -> None:
     """Load the modules of the extension in `folder`, all but its front door.
 
     Under the names that they have when a configuration names the folder. Each command
-    loads the front door itself, and puts in place what the modules define; they
-    configure nothing while they are loaded, so that a command finds them as if it had
-    loaded them. That saves a third of its time.
+    loads the front door itself, and puts in place what the modules define. They change
+    nothing while they are loaded; some look at what Mercurial has, before other
+    extensions are loaded, where in a real start it is after. That saves a third of the
+    time of a command.
     """
     name = "hgext_" + os.path.basename(folder)
     package = sys.modules[name] = types.ModuleType(name)
@@ -128,11 +128,8 @@ def load_extension(folder: str) -> None:
             inside = os.path.relpath(os.path.join(where, file), folder)
             if not inside.endswith(".py") or file == "__init__.py":
                 continue
-            try:
-                full = ".".join([name, *inside[:-3].split(os.sep)])
-                _ = importlib.import_module(full).__doc__
-            except ImportError:
-                pass  # it is for another Mercurial
+            full = ".".join([name, *inside[:-3].split(os.sep)])
+            _ = importlib.import_module(full).__doc__
     del sys.modules[name]
 
 

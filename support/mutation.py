@@ -147,6 +147,10 @@ def attempt(job: tuple[Any, Seen]) -> Tried:
     found = ""
     tests = tests_for(mutation, seen)
     result = mutate_and_test([mutation], f"{PYTEST} {tests}", TIMEOUT)
+    own = own_tests(pathlib.Path.cwd(), mutation.module_path)
+    if result.test_outcome == TestOutcome.SURVIVED and own not in ("", tests):
+        # what fixtures run belongs to no test
+        result = mutate_and_test([mutation], f"{PYTEST} {own}", TIMEOUT)
     if result.test_outcome != TestOutcome.SURVIVED:
         said = re.findall(r"^(?:FAILED|ERROR) (\S+)", result.output or "", re.M)
         found = said[0] if said else "no run of tests came to its end"

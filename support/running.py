@@ -131,13 +131,18 @@ def warm_hg(env: dict[str, str]) -> Iterator[Path]:
         while not socket.exists():
             assert server.poll() is None
             time.sleep(0.02)
+        assert server.stdin
         hg = folder / "bin" / "hg"
         hg.parent.mkdir()
         client = HERE / "warmhg.py"
         hg.write_text(f'#!/bin/sh\nexec {sys.executable} -IS {client} {socket} "$@"\n')
         hg.chmod(0o755)
-        yield hg
-        server.communicate(timeout=30)
+        try:
+            yield hg
+            server.communicate(timeout=30)
+        finally:
+            server.kill()
+            server.wait()
 
 
 @dataclass(frozen=True)
@@ -194,7 +199,10 @@ class Runner:
 
     def close(self) -> None:
         """End the warm processes."""
-        self._stack.close()
+        with self._stack:
+            self._end_all()
+
+    def _end_all(self) -> None:
         for how in list(self._servers):
             self._end(how)
 

@@ -57,8 +57,9 @@ def pytest_configure() -> None:
         vars(hypothesis.core)["global_force_seed"] = int(SEED)
 
 
-# Modules whose tests take long and are spread over the processes one by one. The tests
-# of another module stay together: what its fixtures make is made once.
+# Modules whose tests take long and are spread over the processes one by one, and others
+# of these names. The tests of another module stay together: what its fixtures make is
+# made once.
 SPREAD = ("test_t_files", "test_differential", "test_corruption", "test_verify")
 
 
@@ -76,9 +77,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Share out whole modules, but for those that are spread, and slow tests."""
+    """Share out whole modules, but for those that are spread, and slow tests alone."""
     from xdist.scheduler import LoadScopeScheduling
 
+    if config.option.dist != "loadscope":
+        return None
     each_alone = config.option.markexpr == "slow"
     config.option.loadscopereorder = False  # the order of the collection, as it is
 
@@ -151,7 +154,8 @@ def hg(runner: running.Runner, hgrc: pathlib.Path) -> Hg:
 
     ``code`` is the exit code that is expected (0, or None for any). Each command has a
     process of its own with this test's environment, but it is a fork of one that has
-    loaded Mercurial (not fastrevlog); `started_hg` starts one from nothing. Commands
+    loaded Mercurial and the modules of fastrevlog, all but its front door;
+    `started_hg` starts one from nothing, and so do hooks and the like. Commands
     with ``extensions.fastrevlog=!`` are run by one process.
     """
 

@@ -129,7 +129,7 @@ Off, by a setting
 
   $ hg init --config format.usestore=no nostore
   $ hg debug::fastrevlog -R nostore -T '{if(on, "on", "off")}, {reason}: {refused % "{kind} {revlogs}, "}\n'
-  off, *: changelog 1, manifest 1,  (glob)
+  off, (path encoding: encode-dir|store: no fncache): changelog 1, manifest 1,  (re)
   [1]
   $ hg debug::fastrevlog -R nostore | tail -n 1
   next: 'hg debugupgraderepo' shows how to bring this repository to a format that is served

@@ -16,7 +16,6 @@ import pytest
 from benchmarks import command_rows, corpus, processes, results, setups, walks, worker
 
 ROOT = Path(__file__).resolve().parent.parent
-# one process makes the corpus, and needs it alone
 NO_PLAN = {"changesets": 0, "annotate": "F", "longest": "F"}
 SMALL = ["changelog=30", "manifest=30", "filelog=30", "lookups=50", "index=100"]
 

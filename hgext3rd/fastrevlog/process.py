@@ -198,8 +198,9 @@ def shorten_exit() -> None:
 
     What is made from now on is collected as ever, and so does what it has to do then:
     a file is flushed, a generator comes to its ``finally``, a lock is released.  Should
-    such an object hang on a cycle with what is there now, all are looked at
-    (:func:`_before_exit`).
+    an object with a ``__del__`` of Python's be left, which may hang on a cycle with
+    what is there now, all are looked at; a transaction that was closed has no more to
+    say (:func:`_before_exit`).
 
     Only for a process that ``hg`` itself runs in: one that has Mercurial in it for
     other reasons (a web server, a graphical client) ends as it likes.  May be called
@@ -223,6 +224,8 @@ def _before_exit() -> None:
         method = getattr(one, '__del__', None)
         if type(method) is FunctionType and not method.__module__.startswith(_OURS):
             talkers.add(one)
+    if not talkers:
+        return
     for one in left:
         if type(one) in talkers and not _is_closed_transaction(one):
             gc.unfreeze()

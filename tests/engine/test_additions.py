@@ -52,7 +52,9 @@ def by_stock(where: Any, group: list[additions.Incoming]) -> None:
 
 
 def in_memory(
-    where: Any, group: list[additions.Incoming]
+    where: Any,
+    group: list[additions.Incoming],
+    tail: additions.SharedTail | None = None,
 ) -> tuple[additions.Outcome, int]:
     rl = enginelab.ours(where, kind=enginelab.KIND_FILELOG)
     rl._enforceinlinesize = lambda tr: None
@@ -81,6 +83,7 @@ def in_memory(
         False,
         frozenset(),
         search,
+        tail,
     )
     try:
         return made.add_all(group, lambda changeset: int(changeset)), searched
@@ -111,6 +114,42 @@ def test_is_what_mercurial_writes(
     assert before + outcome.to_index == target.read(b"log.i")
     assert outcome.added == len(rl) - 20
     assert 0 < searched < 25
+
+
+@pytest.mark.parametrize("kept", [8 << 20, 1])
+def test_the_same_in_memory_that_is_shared(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    """Of a file of data, also where chunks are read from its new end."""
+    monkeypatch.setattr(additions, "_KEPT", kept)
+    source = enginelab.opener(tmp_path, sparse=True)
+    enginelab.built(source, 4, 70, kind=enginelab.KIND_FILELOG, may_inline=False)
+    group = deltas_of(enginelab.stock(source, kind=enginelab.KIND_FILELOG), 0)
+    (tmp_path / "target").mkdir()
+    target = enginelab.opener(tmp_path / "target", sparse=True)
+    enginelab.built(target, 4, 20, kind=enginelab.KIND_FILELOG, may_inline=False)
+    before = target.read(b"log.d")
+    plain, searched = in_memory(target, group[20:])
+    assert plain.to_data and searched
+    tail = additions.SharedTail(len(plain.to_data))
+    shared, _searched = in_memory(target, group[20:], tail)
+    assert shared.to_data == plain.to_data == tail[:]
+    assert shared.to_index == plain.to_index
+    assert target.read(b"log.d") == before
+    with pytest.raises(additions.Uncommon, match="room"):
+        in_memory(target, group[20:], additions.SharedTail(len(plain.to_data) - 1))
+
+
+def test_slices_of_a_shared_tail() -> None:
+    tail = additions.SharedTail(20)
+    tail.extend(b"0123456789")
+    for where in (slice(3, 7), slice(8, 99), slice(12, 15), slice(0, 0), slice(None)):
+        assert tail[where] == b"0123456789"[where]
+    assert len(tail) == 10
+    assert bytes(tail.view()) == b"0123456789"
+    with pytest.raises(additions.Uncommon):
+        tail.extend(bytes(11))
+    assert tail[:] == b"0123456789"
 
 
 def test_what_is_not_common(tmp_path: pathlib.Path) -> None:

@@ -76,7 +76,8 @@ class SharedTail:
         return self._used
 
     def __getitem__(self, where: slice) -> bytes:
-        return self.memory[: self._used][where]
+        start, stop, _step = where.indices(self._used)
+        return self.memory[start:stop]
 
     def view(self) -> memoryview:
         """All of it, not copied."""

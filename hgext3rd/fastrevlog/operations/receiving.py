@@ -36,7 +36,7 @@ from . import changegroups
 _counters = process.counters
 # bytes; a group that is larger is added by Mercurial, which need not hold it whole
 GROUP_LIMIT = 64 << 20
-# bytes of groups that may wait for their turn
+# bytes of tasks that may wait for their turn
 _QUEUE_LIMIT = 16 << 20
 # bytes of groups: 50 ms of work for one process; to fork two took 11 ms of processor
 # time, in a process of 120 MB
@@ -186,6 +186,7 @@ class FilesStage:
             done = _counters.by_workers
             done[_BESIDE] = done.get(_BESIDE, 0) + 1
             return
+        manifests.room = None
         manifests.add()
 
     def start_pool(self) -> groupsmod.TaskPool | None:

@@ -47,12 +47,12 @@ class ManifestGroup:
         self._transaction = transaction
         self._link_of = link_of
         self._incoming = incoming
-        self._room: additions.SharedTail | None = None
+        self.room: additions.SharedTail | None = None
 
     def make_room(self) -> bool:
         """Make room for what another process, forked later, finds out; is there any?"""
         try:
-            self._room = additions.SharedTail(self.size)
+            self.room = additions.SharedTail(self.size)
         except (OSError, ValueError):
             return False
         return True
@@ -63,7 +63,7 @@ class ManifestGroup:
         Raises as :meth:`work_out`.
         """
         outcome = self.work_out()
-        room = self._room
+        room = self.room
         assert room is not None
         if outcome.to_data is None:
             raise additions.Uncommon('an inline revlog')
@@ -82,8 +82,8 @@ class ManifestGroup:
 
     def outcome_of(self, facts: tuple[int, ...]) -> additions.Outcome:
         """The outcome that another process has found out."""
-        assert self._room is not None
-        room = memoryview(self._room.memory)
+        assert self.room is not None
+        room = memoryview(self.room.memory)
         revs, added, index_size, index, data_size, data, data_after = facts
         to_data, to_index = room[:data], room[data : data + index]
         return additions.Outcome(
@@ -105,7 +105,7 @@ class ManifestGroup:
             False,
             adding.forbidden_nodes(rl.nodeconstants),
             adding.search_of(rl),
-            self._room,
+            self.room,
         )
         try:
             return group.add_all(self._incoming(), self._link_of)

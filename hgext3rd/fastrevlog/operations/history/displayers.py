@@ -68,9 +68,7 @@ def refusal(displayer: Any, show_here: Any) -> str | None:
     ):
         return 'displayer: of a kind of its own'
     for name in IN_WORKERS:
-        # `show` of the object itself is ours
-        own = name in displayer.__dict__ and name != 'show'
-        if own or not plain.is_known(getattr(cls, name)):
+        if name in displayer.__dict__ or not plain.is_known(getattr(cls, name)):
             return 'displayer: an extension changed %s' % name
     return (
         _differ_refusal(displayer._differ)

@@ -18,7 +18,7 @@ from ...workers import cpus
 
 # Fewer are not worth a look at the clock; a changeset has three or so.
 FEWEST_FILES = 24
-# the first two are shown here
+# of two, one would be left: nothing to share out
 FEWEST_REVISIONS = 3
 
 

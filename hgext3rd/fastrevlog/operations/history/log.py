@@ -76,6 +76,7 @@ class Shown(ahead.Maker):
         self.getcopies_here = getcopies
         self.revisions: Any = None  # of which the loop shows one after the other
         self.capture: Any = None  # in a worker
+        self._begun = False
         self._growing = False  # does the matcher of files learn from the walk?
         self.fm = getattr(displayer, '_fm', None)  # of a list
 
@@ -90,13 +91,15 @@ class Shown(ahead.Maker):
         try:
             yield iterator
         finally:
-            self.displayer.__dict__.pop('show', None)
+            if self._begun:
+                del self.displayer.show
             iterator.close()
 
     # in the parent
 
     def begin(self) -> None:
         """From now on there may be answers; the loop asks its displayer each time."""
+        self._begun = True
         self.displayer.show = self.show
 
     def refusal(self) -> str | None:

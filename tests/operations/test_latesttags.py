@@ -76,6 +76,8 @@ def tagged(
     for number in range(14):
         name = rnd.choice([b"v%d", b"other%d"]) % number
         lines.append(b"%s %s\n" % (repo[rnd.randrange(len(repo))].hex(), name))
+    for number in range(30):
+        (tmp_path / "repo" / f"file{number}").write_bytes(b"%d\n" % number)
     (tmp_path / "repo" / ".hgtags").write_bytes(b"".join(lines))
     commands.commit(ui, repo, message=b"tags", addremove=True)
     commands.tag(ui, repo, b"here only", local=True, rev=b"tip~3")
@@ -126,6 +128,38 @@ def test_the_working_directory_is_mercurial_s(both: Any) -> None:
     stock, theirs, (function, ours), noted = both
     assert function(Context(ours, None), {}) == stock(Context(theirs, None), {})
     assert noted == [False]
+
+
+def test_of_an_archive(tagged: bytes, hg: Any, tmp_path: pathlib.Path) -> None:
+    """Whose changeset is one of ours: it is noted as any is."""
+    folder = pathlib.Path(tagged.decode())
+    counter = tmp_path / "counter.py"
+    counter.write_text(COUNTER)
+    told, asked = [], []
+    for enabled in ("no", "yes"):
+        place = tmp_path / enabled
+        options = ["--config", f"fastrevlog.enabled={enabled}"]
+        options += ["--config", f"extensions.counter={counter}"]
+        done = hg("archive", *options, "-r", "tip", str(place), cwd=folder)
+        told.append((place / ".hg_archival.txt").read_bytes())
+        asked.append(int(done.stdout.split()[-2]))
+    assert b"latesttagdistance" in told[0]
+    assert told[1] == told[0]
+    assert asked[1] < asked[0]
+
+
+# how many changesets Mercurial's function looks at: with tags, it is one
+COUNTER = """
+import sys
+count = 0
+def look(frame, event, arg):
+    global count
+    if event == 'call' and frame.f_code.co_name == 'nodetags':
+        count += 1
+def uisetup(ui):
+    sys.setprofile(look)
+    ui.atexit(lambda: ui.write(b'%d looked\\n' % count))
+"""
 
 
 @pytest.mark.parametrize("name", ["tags", "_parents", "date"])

@@ -57,8 +57,8 @@ def make_latest_tags(place: Any) -> Any:
 def _note_before(context: Any, mapping: Any, pattern: Any) -> None:
     """Note what Mercurial's function would find out of all that it would look at."""
     ctx = context.resource(mapping, b'ctx')
-    if type(ctx) is not contextmod.changectx:
-        return
+    if not isinstance(ctx, contextmod.changectx):
+        return  # the working directory's
     repo = context.resource(mapping, b'repo')
     cache = context.resource(mapping, b'cache')
     name = _NOTES if pattern is None else b'%s-%s' % (_NOTES, pattern)

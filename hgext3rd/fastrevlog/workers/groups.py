@@ -31,6 +31,7 @@ _PIPE_SIZE = 1 << 20  # bytes
 # bytes of tasks that a worker has, before others are asked: so many that it is busy for
 # some milliseconds, in which the parent may write a file; a guess, not tuned
 _AHEAD = 256 << 10
+_SMALL = 64 << 10  # bytes of a task; to copy it costs less than another system call
 
 
 class _Worker:
@@ -166,9 +167,11 @@ class TaskPool:
             number, task, size = self._queue.popleft()
             worker.tasks.append((number, size))
             worker.load += size
-            worker.to_write.append(memoryview(_HEADER.pack(number, len(task))))
-            if task:
-                worker.to_write.append(memoryview(task))
+            header = _HEADER.pack(number, len(task))
+            if len(task) < _SMALL:
+                worker.to_write.append(memoryview(header + task))
+            else:
+                worker.to_write += memoryview(header), memoryview(task)
             self._write(worker)
 
     def _answered(self, number: int, size: int, answer: bytes | None = None) -> None:

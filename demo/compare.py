@@ -85,6 +85,8 @@ class Side:
         environment.update(HGRCPATH=os.devnull, HGPLAIN="1", HGUSER="demo", TZ="UTC")
         # Mercurial writes its fncache in the order of a set of strings.
         environment.update(PYTHONHASHSEED="0")
+        # what an installation has compiled need not be compiled by each command
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         return subprocess.run(
             [str(self.hg), *args[:1], *self.options, *args[1:]],
             cwd=self.folder,

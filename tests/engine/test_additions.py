@@ -173,3 +173,78 @@ def test_what_is_not_common(tmp_path: pathlib.Path) -> None:
         assert source.read(b"log.i") == before
     with pytest.raises(additions.Uncommon):
         in_memory(source, [])
+
+
+META = b"\x01\ncopy: f\n\x01\n"
+
+
+def opened(where: Any, fix_parents: bool = True) -> additions.Additions:
+    """Additions to a file log of two revisions, the second one with metadata."""
+    rl = enginelab.stock(where, kind=enginelab.KIND_FILELOG)
+    tr = enginelab.Transaction(where)
+    for text in (b"first\n" * 9, META + b"second\n" * 9):
+        rl.addrevision(text, tr, 0, rl.nullid, rl.nullid)
+    tr.close()
+    ours = enginelab.ours(where, kind=enginelab.KIND_FILELOG)
+    return additions.Additions(
+        ours._inner,
+        ours._format_flags | ours._format_version,
+        adding.limits_of(ours.delta_config),
+        fix_parents,
+        frozenset(),
+        lambda *_args: None,
+    )
+
+
+@pytest.fixture
+def made(tmp_path: pathlib.Path) -> Any:
+    found = opened(enginelab.opener(tmp_path, sparse=True))
+    yield found
+    found.close()
+
+
+TEXTS = (b"", b"\x01", b"\x01\n", META, META + b"x", b"first\n" * 9, b"\n" * 3)
+
+
+@pytest.mark.parametrize("base", [-1, 0, 1])
+@pytest.mark.parametrize("text", TEXTS)
+def test_the_text_of_a_delta(made: Any, base: int, text: bytes) -> None:
+    old = b"" if base < 0 else made.inner.raw(base)
+    whole = mdiff.replacediffheader(len(old), len(text)) + text
+    for delta in (whole, mdiff.textdiff(old, text)):
+        if text == b"\x01\n":
+            with pytest.raises(additions.Uncommon):
+                made._text(base, len(old), delta)
+        else:
+            assert made._text(base, len(old), delta) == text
+    censored = b"\x01\ncensored: why\n\x01\n" + text
+    with pytest.raises(additions.Uncommon):
+        made._text(base, len(old), mdiff.textdiff(old, censored))
+
+
+@pytest.mark.parametrize("base", [0, 1])
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("p1", [-1, 0, 1])
+def test_metadata_beside_a_first_parent_is_not_common(
+    made: Any, base: int, text: bytes, p1: int
+) -> None:
+    """Also the first revision of all is a parent."""
+    made._has_meta.update({0: False, 1: True})
+    old = made.inner.raw(base)
+    for delta in (
+        mdiff.textdiff(old, text),
+        mdiff.replacediffheader(len(old), len(text)) + text,
+    ):
+        has_meta = text.startswith(b"\x01\n")
+        if has_meta and p1 >= 0:
+            with pytest.raises(additions.Uncommon):
+                made._look_for_meta(2, base, len(old), p1, delta)
+        else:
+            made._look_for_meta(2, base, len(old), p1, delta)
+            assert made._has_meta[2] is has_meta
+
+
+def test_metadata_without_an_end(made: Any) -> None:
+    """Mercurial has to say what it makes of that."""
+    with pytest.raises(additions.Uncommon):
+        made._text(-1, 0, mdiff.trivialdiffheader(9) + b"\x01\ncopy: f")

@@ -398,7 +398,8 @@ class Additions:
     def _text(self, base: int, base_size: int, delta: bytes) -> bytes:
         """The text that ``delta`` makes of the text of ``base``.
 
-        Raises :class:`Uncommon` for a censored one and a delta that does not fit.
+        Raises :class:`Uncommon` for a censored one, metadata without an end, and a
+        delta that does not fit.
         """
         if _HUNK.size <= len(delta) and delta[:12] == _HUNK.pack(
             0, base_size, len(delta) - 12
@@ -409,6 +410,9 @@ class Additions:
                 text = bytes(mdiff.patch(self.inner.raw(base), delta))
             except PATCH_ERRORS as exc:
                 raise Uncommon('a delta that does not fit') from exc
-        if text[:2] == _META and storageutil.iscensoredtext(text):
-            raise Uncommon('a censored text')
+        if text[:2] == _META:
+            if text.find(_META, len(_META)) < 0:
+                raise Uncommon('metadata without an end')
+            if storageutil.iscensoredtext(text):
+                raise Uncommon('a censored text')
         return text

@@ -42,6 +42,8 @@ def opened(path: pathlib.Path, ui: Any) -> Any:
 def cases(repo: Any, count: int, seed: int = 1) -> list[Any]:
     supported = changegroup.supportedoutgoingversions(repo)
     ranges = list(sending.some_ranges(repo, seed, count))
+    # the second revision of all comes first: its parent is revision 0
+    ranges.append((repo.heads(), [repo[0].node()]))
     return [
         (version, heads, common)
         for version in sending.VERSIONS
@@ -84,7 +86,7 @@ def compare(
 def test_same_bytes(tmp_path: pathlib.Path, name: str) -> None:
     sending.make_history(tmp_path / "repo", 5, 40, **FORMATS[name])
     compare(tmp_path / "repo")
-    assert emitted["changegroup"] == 3 * 4 * 2  # versions 1 to 3
+    assert emitted["changegroup"] == 3 * 5 * 2  # versions 1 to 3
     assert not emitted["filelog by Mercurial"]
     assert not emitted["changelog by Mercurial"]
 

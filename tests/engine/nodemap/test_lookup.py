@@ -227,3 +227,10 @@ def test_an_unknown_node_is_looked_for_where_that_is_cheap(mapped: Any) -> None:
     assert asked.get_rev(node) == 9
     assert str(asked.why_not).startswith("data: ")
     assert lookup.CONFIRM_BELOW >= 100_000
+
+
+def test_numbers_are_in_the_index_as_ever(mapped: Any) -> None:
+    size = len(mapped)
+    for number in (-2, -1, 0, size - 1, size):
+        assert (number in mapped) is (number in mapped.cindex)
+    assert mapped.why_not is None

@@ -4,9 +4,8 @@
 
 A sample of the mutants that cosmic-ray makes of ``engine/`` and ``outer/``, drawn by
 the seed. Each is tried in a copy of the tree, by those tests of both rooms that run its
-line, as coverage has seen them without a mutant; where that has seen none (a constant;
-what only forked processes run) by the tests of its module, and by all if there are
-none. What nobody minds is shown as a difference at the end: somebody has to look at it.
+line, as coverage has seen them without a mutant, and by those of its module; where that
+has seen none (a constant; what only forked processes run) by all. What nobody minds is shown as a difference at the end: somebody has to look at it.
 Exit code 1 if the tests fail without a mutant, or if more than MOST_SURVIVORS of the
 sample survive.
 """
@@ -133,7 +132,7 @@ def tests_for(mutation: Any, seen: Seen) -> str:
     for line in range(mutation.start_pos[0], mutation.end_pos[0] + 1):
         found.update(lines.get(line, ()))
     if not found:
-        return own or everything()
+        return everything()
     first = own.rpartition("/")[2] or "?"
     return " ".join(sorted(found, key=lambda name: (first not in name, name)))
 

@@ -5,9 +5,9 @@
 A sample of the mutants that cosmic-ray makes of ``engine/`` and ``outer/``, drawn by
 the seed. Each is tried in a copy of the tree, by those tests of both rooms that run its
 line, as coverage has seen them without a mutant, and by those of its module; where that
-has seen none (a constant; what only forked processes run) by all. What nobody minds is shown as a difference at the end: somebody has to look at it.
-Exit code 1 if the tests fail without a mutant, or if more than MOST_SURVIVORS of the
-sample survive.
+has seen none (a constant; what only forked processes run) by all. What nobody minds is
+shown as a difference at the end: somebody has to look at it. Exit code 1 if the tests
+fail without a mutant, or if more than MOST_SURVIVORS of the sample survive.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import compileall
 import dataclasses
 import hashlib
 import os
@@ -73,6 +74,8 @@ class Side:
         self.report = folder / "report.jsonl"
         self.options: list[str] = []
         if fastrevlog:
+            # as pip does for what it installs, Mercurial among it
+            compileall.compile_dir(EXTENSION, quiet=2)
             for setting in (
                 f"extensions.fastrevlog={EXTENSION}",
                 f"fastrevlog.report={self.report}",

@@ -9,7 +9,7 @@ import pytest
 from mercurial import mdiff, revlogutils
 
 from hgext3rd.fastrevlog.compat import incoming
-from hgext3rd.fastrevlog.engine import additions
+from hgext3rd.fastrevlog.engine import additions, tails
 from hgext3rd.fastrevlog.outer import adding
 from support import enginelab
 
@@ -54,7 +54,7 @@ def by_stock(where: Any, group: list[additions.Incoming]) -> None:
 def in_memory(
     where: Any,
     group: list[additions.Incoming],
-    tail: additions.SharedTail | None = None,
+    tail: tails.SharedTail | None = None,
 ) -> tuple[additions.Outcome, int]:
     rl = enginelab.ours(where, kind=enginelab.KIND_FILELOG)
     rl._enforceinlinesize = lambda tr: None
@@ -131,17 +131,17 @@ def test_the_same_in_memory_that_is_shared(
     before = target.read(b"log.d")
     plain, searched = in_memory(target, group[20:])
     assert plain.to_data and searched
-    tail = additions.SharedTail(len(plain.to_data))
+    tail = tails.SharedTail(len(plain.to_data))
     shared, _searched = in_memory(target, group[20:], tail)
     assert shared.to_data == plain.to_data == tail[:]
     assert shared.to_index == plain.to_index
     assert target.read(b"log.d") == before
     with pytest.raises(additions.Uncommon, match="room"):
-        in_memory(target, group[20:], additions.SharedTail(len(plain.to_data) - 1))
+        in_memory(target, group[20:], tails.SharedTail(len(plain.to_data) - 1))
 
 
 def test_slices_of_a_shared_tail() -> None:
-    tail = additions.SharedTail(20)
+    tail = tails.SharedTail(20)
     tail.extend(b"0123456789")
     for where in (slice(3, 7), slice(8, 99), slice(12, 15), slice(0, 0), slice(None)):
         assert tail[where] == b"0123456789"[where]

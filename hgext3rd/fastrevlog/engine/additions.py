@@ -15,7 +15,6 @@ Sources: ``filelog.addgroup``, ``rewrite.filter_delta_issue6528``,
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -23,7 +22,7 @@ from mercurial import mdiff, policy
 from mercurial.utils import storageutil
 
 from . import deltas as deltasmod
-from . import format
+from . import format, tails
 
 # node, p1, p2, base of the delta, changeset (20 bytes each), flags, delta
 Incoming = tuple[bytes, bytes, bytes, bytes, bytes, int, bytes]
@@ -33,15 +32,12 @@ _META = format.META_MARK
 _CENSORED = b'\x01\ncensored:'
 _FLAGS = format.FLAGS_MASK
 _KEPT = 8 << 20  # bytes of uncompressed deltas of one group that are remembered
+Uncommon = tails.Uncommon
 PATCH_ERRORS = (
     policy.importmod('mpatch').mpatchError,
     ValueError,
     OverflowError,
 )
-
-
-class Uncommon(Exception):
-    """The group is not one that can be added the short way, and why."""
 
 
 class Outcome(NamedTuple):
@@ -58,89 +54,6 @@ class Outcome(NamedTuple):
     data_size: int  # bytes of all chunks before
     to_data: bytes | bytearray | memoryview | None
     data_after: int  # bytes of all chunks afterwards
-
-
-class SharedTail:
-    """The new end of a file, of up to ``size`` bytes, that forked processes share.
-
-    Raises ``OSError`` or ``ValueError`` if there is no such memory.
-    """
-
-    __slots__ = ('memory', '_used')
-
-    def __init__(self, size: int) -> None:
-        self.memory = mmap.mmap(-1, size)
-        self._used = 0
-
-    def __len__(self) -> int:
-        return self._used
-
-    def __getitem__(self, where: slice) -> bytes:
-        start, stop, _step = where.indices(self._used)
-        return self.memory[start:stop]
-
-    def view(self) -> memoryview:
-        """All of it, not copied."""
-        return memoryview(self.memory)[: self._used]
-
-    def extend(self, data: bytes | bytearray | memoryview) -> None:
-        """Add ``data``; raises :class:`Uncommon` if there is no room for it."""
-        end = self._used + len(data)
-        if end > len(self.memory):
-            raise Uncommon('more than there is room for')
-        self.memory[self._used : end] = data
-        self._used = end
-
-
-class MemoryTail:
-    """The handle of a file whose new end is in memory only."""
-
-    __slots__ = ('open', 'on_disk', 'tail', 'reader')
-
-    def __init__(
-        self,
-        open_reader: Callable[[], Any],
-        on_disk: int,
-        tail: SharedTail | None = None,
-    ) -> None:
-        self.open = open_reader
-        self.on_disk = on_disk  # bytes
-        self.tail: bytearray | SharedTail = bytearray() if tail is None else tail
-        self.reader: Any = None
-
-    def tell(self) -> int:
-        return self.on_disk + len(self.tail)
-
-    size = tell
-
-    def write(self, data: bytes) -> None:
-        self.tail.extend(data)
-
-    def pread(self, length: int, offset: int) -> bytes:
-        """Up to ``length`` bytes from ``offset``, the tail included."""
-        data = b''
-        if offset < self.on_disk:
-            if self.reader is None:
-                self.reader = self.open()
-            data = self.reader.pread(min(length, self.on_disk - offset), offset)
-            length -= len(data)
-            offset += len(data)
-            if offset < self.on_disk:
-                return data
-        if length:
-            start = offset - self.on_disk
-            data += bytes(self.tail[start : start + length])
-        return data
-
-    def flush(self) -> None:
-        """There is nothing to flush to."""
-
-    discard = flush
-
-    def close(self) -> None:
-        if self.reader is not None:
-            self.reader.close()
-            self.reader = None
 
 
 class Additions:
@@ -162,7 +75,7 @@ class Additions:
         fix_parents: bool,
         forbidden: frozenset[bytes],
         search: Callable[[Incoming, int, int, bytes | None], None],
-        tail: SharedTail | None = None,
+        tail: tails.SharedTail | None = None,
     ) -> None:
         self.inner = inner
         self.cindex = inner.cindex
@@ -190,10 +103,12 @@ class Additions:
             index_size += self.data_before
             data_tail = None
         else:
-            data_tail = MemoryTail(
+            data_tail = tails.MemoryTail(
                 lambda: storage.reader(inner.data_file), self.data_before, self._tail
             )
-        index_tail = MemoryTail(lambda: storage.reader(inner.index_file), index_size)
+        index_tail = tails.MemoryTail(
+            lambda: storage.reader(inner.index_file), index_size
+        )
         self.index_size = index_size
         self.index_tail, self.data_tail = index_tail, data_tail
         inner.writer.handles = (index_tail, data_tail, None)
@@ -229,7 +144,7 @@ class Additions:
             self.index_size,
             self.index_tail.tail,  # type: ignore[arg-type]
             self.data_before,
-            data.view() if isinstance(data, SharedTail) else data,
+            data.view() if isinstance(data, tails.SharedTail) else data,
             self.offset,
         )
 

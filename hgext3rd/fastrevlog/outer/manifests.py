@@ -17,7 +17,7 @@ from typing import Any
 from mercurial.revlogutils import nodemap
 
 from .. import process
-from ..engine import additions, format
+from ..engine import additions, format, tails
 from . import adding
 
 _counters = process.counters
@@ -47,12 +47,12 @@ class ManifestGroup:
         self._transaction = transaction
         self._link_of = link_of
         self._incoming = incoming
-        self.room: additions.SharedTail | None = None
+        self.room: tails.SharedTail | None = None
 
     def make_room(self) -> bool:
         """Make room for what another process, forked later, finds out; is there any?"""
         try:
-            self.room = additions.SharedTail(self.size)
+            self.room = tails.SharedTail(self.size)
         except (OSError, ValueError):
             return False
         return True

@@ -232,7 +232,8 @@ def flip(seed: int, folder: bytes, extension: str, count: int) -> None:
             for name in names
             if name.endswith((b".i", b".d"))
         ]
-    files.sort()
+    # A log stripped of all its revisions may stay as an empty file.
+    files = sorted(f for f in files if os.path.getsize(os.path.join(good, f)))
     shutil.copytree(os.fsdecode(good), os.fsdecode(bad))
     signal.signal(signal.SIGALRM, signal.default_int_handler)
     for _ in range(count):

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
+import os
 import pathlib
 from typing import Any
 
@@ -54,7 +55,7 @@ def by_stock(where: Any, group: list[additions.Incoming]) -> None:
 def in_memory(
     where: Any,
     group: list[additions.Incoming],
-    tail: tails.SharedTail | None = None,
+    tail: tails.Spool | None = None,
 ) -> tuple[additions.Outcome, int]:
     rl = enginelab.ours(where, kind=enginelab.KIND_FILELOG)
     rl._enforceinlinesize = lambda tr: None
@@ -117,7 +118,7 @@ def test_is_what_mercurial_writes(
 
 
 @pytest.mark.parametrize("kept", [8 << 20, 1])
-def test_the_same_in_memory_that_is_shared(
+def test_the_same_in_a_file_that_is_shared(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, kept: int
 ) -> None:
     """Of a file of data, also where chunks are read from its new end."""
@@ -131,25 +132,12 @@ def test_the_same_in_memory_that_is_shared(
     before = target.read(b"log.d")
     plain, searched = in_memory(target, group[20:])
     assert plain.to_data and searched
-    tail = tails.SharedTail(len(plain.to_data))
+    tail = tails.Spool(os.fsencode(tmp_path))
     shared, _searched = in_memory(target, group[20:], tail)
-    assert shared.to_data == plain.to_data == tail[:]
+    assert isinstance(shared.to_data, tails.Spool)
+    assert tail[:] == plain.to_data
     assert shared.to_index == plain.to_index
     assert target.read(b"log.d") == before
-    with pytest.raises(additions.Uncommon, match="room"):
-        in_memory(target, group[20:], tails.SharedTail(len(plain.to_data) - 1))
-
-
-def test_slices_of_a_shared_tail() -> None:
-    tail = tails.SharedTail(20)
-    tail.extend(b"0123456789")
-    for where in (slice(3, 7), slice(8, 99), slice(12, 15), slice(0, 0), slice(None)):
-        assert tail[where] == b"0123456789"[where]
-    assert len(tail) == 10
-    assert bytes(tail.view()) == b"0123456789"
-    with pytest.raises(additions.Uncommon):
-        tail.extend(bytes(11))
-    assert tail[:] == b"0123456789"
 
 
 def test_what_is_not_common(tmp_path: pathlib.Path) -> None:

@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
+import errno
+import os
+import pathlib
 import random
 import struct
 from collections.abc import Iterator
@@ -10,6 +13,7 @@ from typing import Any
 import pytest
 from mercurial import bundle2, error, util
 
+from hgext3rd.fastrevlog.engine import tails
 from hgext3rd.fastrevlog.operations import changegroups
 
 HEADER = 100
@@ -51,22 +55,35 @@ def pieces_of(data: bytes, rng: random.Random) -> list[bytes]:
     return pieces
 
 
+def whole(incoming: Any) -> bytes:
+    base, p1, p2, node, cs, _flags, delta = incoming
+    return b"".join((base, p1, p2, node, cs, delta))
+
+
 def deltas_of(group: bytes) -> list[bytes]:
-    return [
-        base + p1 + p2 + node + cs + delta
-        for base, p1, p2, node, cs, _flags, delta in changegroups.deltas(group, b"02")
-    ]
+    assert group.startswith(b"name")
+    return list(map(whole, changegroups.deltas(group, b"02", 4)))
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_groups_deltas_and_bytes_by_turns(seed: int) -> None:
+def test_groups_deltas_and_bytes_by_turns(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    folder = os.fsencode(tmp_path)
+    monkeypatch.setattr(tails, "PIECE", [100, 5000, 1 << 20][seed % 3])
     rng = random.Random(seed)
     data, made = stream(rng, 30)
     reader = changegroups.Reader(Part(pieces_of(data, rng)))
     for deltas in made:
-        how = rng.randrange(3)
-        if how == 0:
-            assert deltas_of(reader.group(HEADER, 1 << 20) or b"") == deltas
+        how = rng.randrange(4)
+        if how == 3:
+            spool = reader.spool(HEADER, 1 << 20, 0, folder)
+            assert spool is not None
+            spooled = changegroups.spooled_deltas(spool, b"02")
+            assert list(map(whole, spooled)) == deltas
+            assert reader.spool(HEADER, 1 << 20, 1 << 20, folder) is None
+        elif how == 0:
+            assert deltas_of(reader.group(HEADER, 1 << 20, b"name") or b"") == deltas
         elif how == 1:
             for delta in deltas:
                 header, rest = reader.delta(HEADER) or (b"", b"")
@@ -74,13 +91,17 @@ def test_groups_deltas_and_bytes_by_turns(seed: int) -> None:
             assert reader.delta(HEADER) is None
             assert reader.read(4) == b"\0" * 4
         else:
-            whole = b"".join(map(chunk, deltas)) + b"\0" * 4
-            assert reader.read(len(whole)) == whole
+            everything = b"".join(map(chunk, deltas)) + b"\0" * 4
+            assert reader.read(len(everything)) == everything
     assert reader.read(4) == b""
     assert reader.group(HEADER, 1000) is None
 
 
-def test_what_is_odd_is_not_consumed() -> None:
+def test_what_is_odd_is_not_consumed(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tails, "PIECE", 100)
+    good = chunk(b"x" * HEADER) * 3
     for data in (
         b"\0" * 4,
         struct.pack(">l", 3),
@@ -89,10 +110,51 @@ def test_what_is_odd_is_not_consumed() -> None:
         chunk(b"x" * 50),
         chunk(b"x" * HEADER),
         chunk(b"x" * 500),
+        good + struct.pack(">l", 3) + b"more",
+        good + struct.pack(">l", 70) + b"more",
+        good + chunk(b"x" * 500)[:300],
+        good,
+        good[:-1],
+        good + chunk(b"x" * 90) + b"\0" * 4,
     ):
         reader = changegroups.Reader(Part([data]))
         assert reader.group(HEADER, 400) is None
         assert reader.read(len(data)) == data
+        for pieces in [data], [data[:150], data[150:]]:
+            reader = changegroups.Reader(Part([piece for piece in pieces if piece]))
+            assert reader.spool(HEADER, 400, 0, os.fsencode(tmp_path)) is None
+            assert reader.spool(HEADER, 1, 0, os.fsencode(tmp_path)) is None
+            assert reader.read(len(data)) == data
+            assert reader.read(1) == b""
+
+
+@pytest.mark.parametrize("after", range(4))
+def test_no_room_for_a_spool(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    monkeypatch.setattr(tails, "PIECE", 100)
+    data = chunk(b"x" * HEADER) * 3 + b"\0" * 4
+
+    def write(*args: Any) -> int:
+        nonlocal after
+        after -= 1
+        if after < 0:
+            raise OSError(errno.ENOSPC, "full")
+        return real(*args)
+
+    real = os.pwrite
+    monkeypatch.setattr(os, "pwrite", write)
+    reader = changegroups.Reader(Part([data]))
+    spool = reader.spool(HEADER, 400, 0, os.fsencode(tmp_path))
+    assert reader.read(len(data)) == (b"" if spool else data)
+    assert bool(spool) == (after >= 0)
+
+
+def test_no_folder_for_a_spool(tmp_path: pathlib.Path) -> None:
+    data = chunk(b"x" * HEADER) + b"\0" * 4
+    reader = changegroups.Reader(Part([data]))
+    assert reader.spool(HEADER, 400, 0, os.fsencode(tmp_path / "none")) is None
+    assert reader.read(len(data)) == data
 
 
 def test_a_failure_comes_when_mercurial_would_have_met_it() -> None:

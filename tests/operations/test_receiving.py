@@ -163,26 +163,70 @@ def test_who_wraps_the_order_of_manifests_and_files_has_it(
     assert served().by_workers.get(PUT_ASIDE, 0) == times
 
 
-@pytest.mark.parametrize("killed", [1, 2])
-def test_manifests_of_a_worker_that_dies_are_added_all_the_same(
-    hg: Hg, tmp_path: pathlib.Path, served: Served, bundle: pathlib.Path, killed: int
-) -> None:
-    small = "from mercurial import revlog\nrevlog._maxinline = 700\n"
-    done = receive(
-        hg, tmp_path, bundle, small + textwrap.dedent(KILLER % killed), *SHARED
-    )
-    assert done.returncode == 0, done.stderr
-    assert served().by_workers.get(PUT_ASIDE, 0) <= 2 - killed
+def are_as_by_stock(hg: Hg, tmp_path: pathlib.Path, bundle: pathlib.Path) -> None:
+    """Are manifest and changelog of ``r`` what Mercurial makes of ``bundle``?"""
     stock = ("--config", "extensions.fastrevlog=!")
     theirs = tmp_path / "theirs"
     hg("init", str(theirs), *stock, cwd=tmp_path)
-    (tmp_path / "ext.py").write_text(small, encoding="utf-8")
+    (tmp_path / "ext.py").write_text(SMALL, encoding="utf-8")
     config = ("--config", f"extensions.ext={tmp_path / 'ext.py'}", *stock)
     hg("unbundle", "-q", str(bundle), *config, cwd=theirs)
     for name in ("00manifest.i", "00manifest.d", "00changelog.i"):
         ours = tmp_path / "r/.hg/store" / name
         assert ours.read_bytes() == (theirs / ".hg/store" / name).read_bytes()
     hg("verify", "-q", *stock, cwd=tmp_path / "r")
+
+
+SMALL = "from mercurial import revlog\nrevlog._maxinline = 700\n"
+
+
+@pytest.mark.parametrize("killed", [1, 2])
+def test_manifests_of_a_worker_that_dies_are_added_all_the_same(
+    hg: Hg, tmp_path: pathlib.Path, served: Served, bundle: pathlib.Path, killed: int
+) -> None:
+    done = receive(
+        hg, tmp_path, bundle, SMALL + textwrap.dedent(KILLER % killed), *SHARED
+    )
+    assert done.returncode == 0, done.stderr
+    assert served().by_workers.get(PUT_ASIDE, 0) <= 2 - killed
+    are_as_by_stock(hg, tmp_path, bundle)
+
+
+NO_FILE = """
+    import tempfile
+    def no_file(*args, **kwargs):
+        raise OSError(28, 'full')
+    def reposetup(ui, repo):
+        tempfile.TemporaryFile = no_file
+"""
+NO_ROOM = """
+    import os
+    real = os.pwrite
+    parent = os.getpid()
+    def full(fd, data, at):
+        if (os.getpid() == parent) is {in_parent}:
+            raise OSError(28, 'full')
+        return real(fd, data, at)
+    def reposetup(ui, repo):
+        os.pwrite = full
+"""
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [NO_FILE, NO_ROOM.format(in_parent=True), NO_ROOM.format(in_parent=False)],
+    ids=["no file", "no room", "no room for a worker"],
+)
+def test_manifests_without_room_for_a_file_are_added_all_the_same(
+    hg: Hg, tmp_path: pathlib.Path, served: Served, bundle: pathlib.Path, trouble: str
+) -> None:
+    text = SMALL + textwrap.dedent(trouble)
+    done = receive(hg, tmp_path, bundle, text, *SHARED)
+    assert done.returncode == 0, done.stderr
+    counts = served()
+    assert PUT_ASIDE not in counts.by_workers
+    assert counts.shared > 0
+    are_as_by_stock(hg, tmp_path, bundle)
 
 
 def test_changesets_are_added_without_the_search_for_a_delta(

@@ -31,7 +31,7 @@ _HUNK = format.HUNK
 _META = format.META_MARK
 _CENSORED = b'\x01\ncensored:'
 _FLAGS = format.FLAGS_MASK
-_KEPT = 8 << 20  # bytes of uncompressed deltas of one group that are remembered
+_KEPT = 2 << 20  # bytes of uncompressed deltas of one group that are remembered
 Uncommon = tails.Uncommon
 PATCH_ERRORS = (
     policy.importmod('mpatch').mpatchError,
@@ -75,7 +75,7 @@ class Additions:
         fix_parents: bool,
         forbidden: frozenset[bytes],
         search: Callable[[Incoming, int, int, bytes | None], None],
-        tail: tails.SharedTail | None = None,
+        tail: tails.Spool | None = None,
     ) -> None:
         self.inner = inner
         self.cindex = inner.cindex
@@ -144,7 +144,7 @@ class Additions:
             self.index_size,
             self.index_tail.tail,  # type: ignore[arg-type]
             self.data_before,
-            data.view() if isinstance(data, tails.SharedTail) else data,
+            data,  # type: ignore[arg-type]
             self.offset,
         )
 

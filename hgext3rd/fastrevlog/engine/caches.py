@@ -29,7 +29,7 @@ from typing import Any
 DEFAULT_LIMIT = 64 * 1024 * 1024  # bytes
 _OVERHEAD = 300  # bytes; a rough cost of one entry in dictionary and queue
 _BULK = 1000  # revisions; a transaction that has appended more pulls or unbundles
-BULK_LIMIT = 8 * 1024 * 1024  # bytes held meanwhile
+BULK_LIMIT = 4 * 1024 * 1024  # bytes held meanwhile
 
 
 class Budget:

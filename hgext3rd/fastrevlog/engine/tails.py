@@ -1,55 +1,93 @@
-# The new end of a file of a revlog, in memory.
+# The new end of a file of a revlog, before it is written.
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a group appends, before anything is written (:mod:`.additions`).
 
-Read through the handle of the file, it is behind what is on the disk.
+Read through the handle of the file, it is behind what is on the disk.  It is in memory,
+or, where it may be large, in a file of its own.
 """
 
 from __future__ import annotations
 
-import mmap
-from collections.abc import Callable
+import errno
+import os
+import tempfile
+from collections.abc import Callable, Iterator
 from typing import Any
+
+PIECE = 1 << 20  # bytes; written and read at a time
 
 
 class Uncommon(Exception):
     """The group is not one that can be added the short way, and why."""
 
 
-class SharedTail:
-    """The new end of a file, of up to ``size`` bytes, that forked processes share.
+class Spool:
+    """Bytes in a file without a name, in ``directory``, that forked processes share.
 
-    Raises ``OSError`` or ``ValueError`` if there is no such memory.
+    Appended by one process at a time, which says :meth:`flush` before others read.
+    Gone with the last process that has it.  Raises ``OSError`` if there is no room.
     """
 
-    __slots__ = ('memory', '_used')
+    __slots__ = ('_file', '_fd', '_pending', '_written')
 
-    def __init__(self, size: int) -> None:
-        self.memory = mmap.mmap(-1, size)
-        self._used = 0
+    def __init__(self, directory: bytes) -> None:
+        self._file = tempfile.TemporaryFile(  # noqa: SIM115
+            buffering=0, dir=directory
+        )
+        self._fd = self._file.fileno()
+        self._pending = bytearray()
+        self._written = 0  # bytes
 
     def __len__(self) -> int:
-        return self._used
+        return self._written + len(self._pending)
 
     def __getitem__(self, where: slice) -> bytes:
-        start, stop, _step = where.indices(self._used)
-        return self.memory[start:stop]
+        start, stop, _step = where.indices(len(self))
+        data = b''
+        while start < min(stop, self._written):
+            more = os.pread(self._fd, min(stop, self._written) - start, start)
+            if not more:
+                raise OSError(errno.EIO, 'a temporary file is cut off')
+            data += more
+            start += len(more)
+        if start < stop:
+            start -= self._written
+            data += self._pending[start : stop - self._written]
+        return data
 
-    def view(self) -> memoryview:
-        """All of it, not copied."""
-        return memoryview(self.memory)[: self._used]
+    def pieces(self) -> Iterator[bytes]:
+        """All of it, in its order."""
+        for start in range(0, len(self), PIECE):
+            yield self[start : start + PIECE]
 
     def extend(self, data: bytes | bytearray | memoryview) -> None:
-        """Add ``data``; raises :class:`Uncommon` if there is no room for it."""
-        end = self._used + len(data)
-        if end > len(self.memory):
-            raise Uncommon('more than there is room for')
-        self.memory[self._used : end] = data
-        self._used = end
+        """Add ``data``.  All of it is held even where the file has no room for it."""
+        self._pending += data
+        if len(self._pending) >= PIECE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Have all of it in the file."""
+        with memoryview(self._pending) as left:
+            done = 0
+            while done < len(left):
+                with left[done:] as rest:
+                    done += os.pwrite(self._fd, rest, self._written + done)
+        self._written += len(self._pending)
+        self._pending.clear()
+
+    def restart(self, size: int) -> None:
+        """Another process has brought it to ``size`` bytes."""
+        self._pending.clear()
+        self._written = size
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
 
 
 class MemoryTail:
-    """The handle of a file whose new end is in memory only."""
+    """The handle of a file whose new end is somewhere else."""
 
     __slots__ = ('open', 'on_disk', 'tail', 'reader')
 
@@ -57,11 +95,11 @@ class MemoryTail:
         self,
         open_reader: Callable[[], Any],
         on_disk: int,
-        tail: SharedTail | None = None,
+        tail: Spool | None = None,
     ) -> None:
         self.open = open_reader
         self.on_disk = on_disk  # bytes
-        self.tail: bytearray | SharedTail = bytearray() if tail is None else tail
+        self.tail: bytearray | Spool = bytearray() if tail is None else tail
         self.reader: Any = None
 
     def tell(self) -> int:

@@ -16,13 +16,14 @@ Format: ``hg help internals.changegroups``.
 
 from __future__ import annotations
 
+import itertools
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from mercurial import bundle2, util
 
-from ..engine import additions, format
+from ..engine import additions, format, tails
 
 _LENGTH = format.CHUNK_LENGTH
 _COMPACT = 1 << 20  # bytes
@@ -43,8 +44,10 @@ class Reader:
     has fetched is taken.
     """
 
-    def __init__(self, part: Any) -> None:
+    def __init__(self, part: Any, pieces: Iterable[bytes] = ()) -> None:
         self.stream = part
+        # what comes before the rest of the part
+        self._pieces = iter(pieces)
         self._fetched: Any = None if part is None else part._payloadstream
         self._data = bytearray()
         self._at = 0
@@ -70,10 +73,9 @@ class Reader:
         return getattr(self.stream, name)
 
     @classmethod
-    def over(cls, data: bytes) -> Reader:
-        """A reader of ``data`` alone."""
-        reader = cls(None)
-        reader._data += data
+    def over(cls, pieces: Iterable[bytes]) -> Reader:
+        """A reader of ``pieces`` alone."""
+        reader = cls(None, pieces)
         reader._ended = True
         return reader
 
@@ -85,11 +87,11 @@ class Reader:
         self._at = min(max(start + size, start), len(self._data))
         return self._bytes(start, self._at)
 
-    def group(self, header_size: int, limit: int, least: int = 1) -> bytes | None:
-        """The bytes of one whole group, its closing chunk included.
+    def group(self, header_size: int, limit: int, before: bytes = b'') -> bytes | None:
+        """``before``, and the bytes of one whole group, its closing chunk included.
 
-        None, with nothing consumed, for an empty group, one of less than ``least`` or
-        more than ``limit`` bytes, and one that is damaged or cut off.
+        None, with nothing consumed, for an empty group, one of more than ``limit``
+        bytes, and one that is damaged or cut off.
         """
         self._compact()
         start = at = self._at
@@ -105,15 +107,68 @@ class Reader:
             if length - 4 < header_size:
                 return None
             at += length
-        if length or at - start < least:
+        if length or at == start:
             return None
         self._at = at + 4
-        group = self._bytes(start, at + 4)
+        with memoryview(self._data) as view, view[start : at + 4] as chunks:
+            group = b''.join((before, chunks))
         if len(group) > _COMPACT:
             # what is large is not held twice
             del self._data[: self._at]
             self._at = 0
         return group
+
+    def spool(
+        self, header_size: int, limit: int, least: int, directory: bytes
+    ) -> tails.Spool | None:
+        """One whole group, as :meth:`group` gives it, in a file in ``directory``.
+
+        None, with nothing consumed, where that would answer None, too, and where no
+        such file can be had or it has no room.
+        """
+        self._compact()
+        spool = None
+        data = self._data
+        at = self._at
+        seen = 0  # bytes of the group before ``at``
+        unpack = _LENGTH.unpack_from
+        try:
+            while seen <= limit and (at + 4 <= len(data) or self._has(at + 4)):
+                (length,) = unpack(data, at)
+                if length <= 4:
+                    if length or not seen or seen < least:
+                        break
+                    spool = spool or tails.Spool(directory)
+                    self._put_into(spool, at + 4)
+                    spool.flush()
+                    return spool
+                if length - 4 < header_size:
+                    break
+                at += length
+                seen += length
+                here = min(at, len(data))
+                if seen >= least and here - self._at >= tails.PIECE:
+                    spool = spool or tails.Spool(directory)
+                    self._put_into(spool, here)
+                    at -= here
+        except OSError:
+            pass
+        if spool is not None:
+            rest = bytes(data[self._at :])
+            self._pieces = itertools.chain(spool.pieces(), (rest,), self._pieces)
+            data.clear()
+            self._at = 0
+        return None
+
+    def _put_into(self, spool: tails.Spool, end: int) -> None:
+        """Move what comes before ``end``, a position in the buffer, to ``spool``."""
+        try:
+            with memoryview(self._data) as view, view[self._at : end] as chunks:
+                spool.extend(chunks)
+        finally:
+            # it is in the spool in any case
+            del self._data[:end]
+            self._at = 0
 
     def delta(self, header_size: int) -> tuple[bytes, bytes] | None:
         """Header and content of the next delta of a group.
@@ -150,21 +205,31 @@ class Reader:
     def _has(self, end: int) -> bool:
         """Make sure of the bytes before ``end``, a position in the buffer."""
         while end > len(self._data):
-            if self._ended:
-                return False
-            try:
-                more = self.stream.read(1)
-                if more:
-                    ready = sum(len(piece) for piece in self._fetched._queue)
-                    ready -= self._fetched._chunkoffset
-                    more += self.stream.read(ready) if ready else b''
-                else:
-                    self._ended = True
-            except Exception as exc:
+            for piece in self._pieces:
+                self._data += piece
+                break
+            else:
+                if not self._read_on():
+                    return False
+        return True
+
+    def _read_on(self) -> bool:
+        """Read what the part has ready; False: there is no more."""
+        if self._ended:
+            return False
+        try:
+            more = self.stream.read(1)
+            if more:
+                ready = sum(len(piece) for piece in self._fetched._queue)
+                ready -= self._fetched._chunkoffset
+                more += self.stream.read(ready) if ready else b''
+            else:
                 self._ended = True
-                self._failure = exc
-                return False
-            self._data += more
+        except Exception as exc:
+            self._ended = True
+            self._failure = exc
+            return False
+        self._data += more
         return True
 
 
@@ -194,13 +259,18 @@ def unpacker(version: bytes) -> Callable[[bytes, bytes | None], tuple[Any, ...]]
     return {b'01': unpack_1, b'02': unpack_2, b'03': unpack_3}[version]
 
 
-def deltas(group: bytes, version: bytes) -> Iterator[additions.Incoming]:
-    """The deltas of one whole group, as :meth:`Reader.group` gives it."""
+def deltas(
+    group: bytes, version: bytes, start: int = 0
+) -> Iterator[additions.Incoming]:
+    """The deltas of one whole group, as :meth:`Reader.group` gives it.
+
+    ``start`` is how many bytes were put before it.
+    """
     size = _HEADERS[version].size
     unpack = unpacker(version)
     length_of: Callable[..., Any] = _LENGTH.unpack_from
-    at = 4
-    (length,) = length_of(group, 0)
+    at = start + 4
+    (length,) = length_of(group, start)
     before = None
     while length > 4:
         end = at + length - 4
@@ -209,3 +279,19 @@ def deltas(group: bytes, version: bytes) -> Iterator[additions.Incoming]:
         yield (*fields, group[at + size : end])  # type: ignore[misc]
         (length,) = length_of(group, end)
         at = end + 4
+
+
+def spooled_deltas(group: tails.Spool, version: bytes) -> Iterator[additions.Incoming]:
+    """The deltas of one whole group, as :meth:`Reader.spool` gives it."""
+    size = _HEADERS[version].size
+    unpack = unpacker(version)
+    reader = Reader.over(group.pieces())
+    before = None
+    while True:
+        found = reader.delta(size)
+        if found is None:
+            return
+        header, delta = found
+        fields = unpack(header, before)
+        before = fields[0]
+        yield (*fields, delta)  # type: ignore[misc]

@@ -40,6 +40,7 @@ _UNPACKERS = (
 
 
 _MANIFEST = (format.KIND_MANIFEST, b'')
+_SPOOL_LIMIT = 1 << 30  # bytes of a group of manifests
 # changegroups in which each delta says against which node it is
 _WITH_BASES = (b'02', b'03')
 # arguments of ``addgroup``: what wants to know of each revision as it is added
@@ -249,13 +250,14 @@ class _Receiver:
         if stage is None or stage.workers < 2:
             return False
         size = changegroups.header_size(unpacker.version)
-        group = reader.group(size, receiving.GROUP_LIMIT, max(stage.enough, 1))
+        directory = repo.store.path
+        group = reader.spool(size, _SPOOL_LIMIT, stage.enough, directory)
         if group is None:
             return False
         version = unpacker.version
 
         def add() -> None:
-            unpacker._stream = changegroups.Reader.over(group)
+            unpacker._stream = changegroups.Reader.over(group.pieces())
             try:
                 revisions = _deltas(unpacker, unpacker._stream)
                 rl.addgroup(revisions, linkmapper, transaction, **arguments)
@@ -265,9 +267,9 @@ class _Receiver:
         self._manifests = manifestsmod.ManifestGroup(
             rl,
             transaction,
-            len(group),
+            group,
             repo.changelog.index.get_rev,
-            lambda: changegroups.deltas(group, version),
+            lambda: changegroups.spooled_deltas(group, version),
             add,
         )
         return True

@@ -37,7 +37,7 @@ _counters = process.counters
 # bytes; a group that is larger is added by Mercurial, which need not hold it whole
 GROUP_LIMIT = 64 << 20
 # bytes of tasks that may wait for their turn
-_QUEUE_LIMIT = 16 << 20
+_QUEUE_LIMIT = 4 << 20
 # bytes of groups: 50 ms of work for one process; to fork two took 11 ms of processor
 # time, in a process of 120 MB
 _ENOUGH = 4 << 20
@@ -57,6 +57,11 @@ def how_many(ui: Any, transaction: Any) -> tuple[int, int]:
     if reason or transaction.hookargs.get(b'source') not in _OWN_SOURCES:
         return 1, 0
     return workers, 0 if wanted else _ENOUGH
+
+
+def _start(name: bytes) -> int:
+    """Where in the task of ``name`` its group begins."""
+    return _NAME_LENGTH.size + len(name)
 
 
 def _work_out_manifests(manifests: Any) -> bytes | None:
@@ -136,20 +141,19 @@ class FilesStage:
         """Add the group of ``name``, which comes next, or let the pool look at it."""
         if name in self.queued:
             self.finish_queued()
-        group = None
+        task = None
         if self.is_plain(name):
-            group = self.reader.group(self.header_size, GROUP_LIMIT)
-        if group is None:
+            named = _NAME_LENGTH.pack(len(name)) + name
+            task = self.reader.group(self.header_size, GROUP_LIMIT, named)
+        if task is None:
             self.finish_queued()
             self.finish(name, None, None)
             return
-        self.seen += len(group)
+        self.seen += len(task)
         pool = self.pool or self.start_pool()
         if pool is None:
-            self.finish(name, group, self.work_out(name, group))
+            self.finish(name, task, self.work_out(name, task))
             return
-        task = _NAME_LENGTH.pack(len(name)) + name + group
-        del group  # it is in the task
         self.queue.append((name, task, pool.submit(task)))
         self.queued.add(name)
         self.queued_size += len(task)
@@ -165,12 +169,13 @@ class FilesStage:
         if self.manifests is None:
             return
         self.enough = 0
-        pool = self.start_pool() if self.manifests.make_room() else None
+        directory = self.repo.store.path
+        pool = self.start_pool() if self.manifests.make_room(directory) else None
         if pool is None:
             self.finish_manifests()
         else:
             # forked after the group was read, the workers have it
-            self.manifests_task = pool.submit(_MANIFESTS, self.manifests.size)
+            self.manifests_task = pool.submit(_MANIFESTS, len(self.manifests.group))
 
     def finish_manifests(self) -> None:
         """Write the manifests that were put aside."""
@@ -180,14 +185,14 @@ class FilesStage:
         answer = None
         if self.pool is not None:
             answer = self.pool.answer(self.manifests_task)
-        if answer is not None and manifests.append(
-            manifests.outcome_of(marshal.loads(answer))
-        ):
+        if answer is not None and manifests.append(marshal.loads(answer)):
             done = _counters.by_workers
             done[_BESIDE] = done.get(_BESIDE, 0) + 1
+            manifests.close()
             return
         manifests.room = None
         manifests.add()
+        manifests.close()
 
     def start_pool(self) -> groupsmod.TaskPool | None:
         """Start worker processes, if there seems to be enough for them to do."""
@@ -214,9 +219,8 @@ class FilesStage:
         if task == _MANIFESTS:
             return _work_out_manifests(manifests)
         (length,) = _NAME_LENGTH.unpack_from(task)
-        start = _NAME_LENGTH.size + length
-        name = task[_NAME_LENGTH.size : start]
-        outcome = self.work_out(name, task[start:])
+        name = task[_NAME_LENGTH.size : _NAME_LENGTH.size + length]
+        outcome = self.work_out(name, task)
         return None if outcome is None else marshal.dumps(tuple(outcome))
 
     def finish_first(self, pool: groupsmod.TaskPool) -> None:
@@ -229,7 +233,7 @@ class FilesStage:
         if answer is not None:
             outcome = additions.Outcome(*marshal.loads(answer))
             _counters.shared += 1
-        self.finish(name, task, outcome, _NAME_LENGTH.size + len(name))
+        self.finish(name, task, outcome)
 
     def finish_queued(self) -> None:
         """Write all that the pool was given."""
@@ -247,11 +251,11 @@ class FilesStage:
         split = b'001-revlog-split-%d-%s' % (format.KIND_FILELOG, name)
         return not (name.startswith(b'/') or self.trp.hasfinalize(split))
 
-    def work_out(self, name: bytes, group: bytes) -> additions.Outcome | None:
-        """What ``group`` appends to the file log of ``name``; None: not known here."""
+    def work_out(self, name: bytes, task: bytes) -> additions.Outcome | None:
+        """What the group of ``name`` appends to its file log; None: not known here."""
         counted = _counters.entries
         try:
-            incoming = changegroups.deltas(group, self.source.version)
+            incoming = changegroups.deltas(task, self.source.version, _start(name))
             return self.file_logs.work_out(name, incoming, self.link_of)
         except additions.Uncommon:
             return None
@@ -267,13 +271,12 @@ class FilesStage:
     def finish(
         self,
         name: bytes,
-        group: bytes | None,
+        task: bytes | None,
         outcome: additions.Outcome | None,
-        start: int = 0,
     ) -> None:
         """Write the file log of ``name``: ``outcome``, or in Mercurial's own way.
 
-        Its group is ``group`` from ``start`` on.
+        ``task`` is None if its group was not taken from the stream.
         """
         self.repo.ui.debug(b'adding %s revisions\n' % name)
         self.progress.increment()
@@ -284,8 +287,9 @@ class FilesStage:
             _counters.groups += 1
             return
         reader = self.source._stream
-        if group is not None:
-            self.source._stream = changegroups.Reader.over(group[start:])
+        if task is not None:
+            group = task[_start(name) :]
+            self.source._stream = changegroups.Reader.over((group,))
         try:
             self.add_by_mercurial(name)
         finally:

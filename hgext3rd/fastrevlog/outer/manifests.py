@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the rest of a group appends to the manifest's revlog, worked out elsewhere.
 
-The group is held in memory.  A forked process works out what it appends, in a copy of
-the revlog (:mod:`..engine.additions`); the process that holds the lock writes that,
-and may do something else meanwhile: nothing reads manifests before all files of the
-changegroup are there.  What cannot be worked out is added here, one by one, by the
-code that would have added it in the first place.
+The group is in a file without a name.  A forked process works out what it appends, in
+a copy of the revlog (:mod:`..engine.additions`), and puts that into another such file;
+the process that holds the lock copies it, and may do something else meanwhile: nothing
+reads manifests before all files of the changegroup are there.  What cannot be worked
+out is added here, one by one, by the code that would have added it in the first place.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from ..engine import additions, format, tails
 from . import adding
 
 _counters = process.counters
-_PIECE = 1 << 20  # bytes; written at a time, so that no more is copied
 
 
 class ManifestGroup:
@@ -29,36 +28,42 @@ class ManifestGroup:
 
     ``incoming()`` gives them anew each time, as the engine takes them, and
     ``add()`` adds them in this process, one by one, and raises what ``addgroup``
-    raises.  ``link_of`` is as for file logs, ``size`` the bytes of the group.
+    raises.  ``link_of`` is as for file logs, ``group`` is where they are kept.
     """
 
     def __init__(
         self,
         rl: Any,
         transaction: Any,
-        size: int,
+        group: tails.Spool,
         link_of: Callable[[bytes], int | None],
         incoming: Callable[[], Iterator[additions.Incoming]],
         add: Callable[[], None],
     ) -> None:
         self.rl = rl
-        self.size = size
+        self.group = group
         self.add = add
         self._transaction = transaction
         self._link_of = link_of
         self._incoming = incoming
-        self.room: tails.SharedTail | None = None
+        self.room: tails.Spool | None = None
 
-    def make_room(self) -> bool:
+    def close(self) -> None:
+        """It is added: let go of the files."""
+        self.group.close()
+        if self.room is not None:
+            self.room.close()
+
+    def make_room(self, directory: bytes) -> bool:
         """Make room for what another process, forked later, finds out; is there any?"""
         try:
-            self.room = tails.SharedTail(self.size)
-        except (OSError, ValueError):
+            self.room = tails.Spool(directory)
+        except OSError:
             return False
         return True
 
     def work_out_for_another(self) -> tuple[int, ...]:
-        """In a forked process: what :meth:`outcome_of` is to be given.
+        """In a forked process: what :meth:`append` is to be given; the rest is in room.
 
         Raises as :meth:`work_out`.
         """
@@ -70,6 +75,7 @@ class ManifestGroup:
         # the data are there, from the beginning
         data = len(room)
         room.extend(outcome.to_index)
+        room.flush()
         return (
             outcome.revs_before,
             outcome.added,
@@ -77,17 +83,6 @@ class ManifestGroup:
             len(room) - data,
             outcome.data_size,
             data,
-            outcome.data_after,
-        )
-
-    def outcome_of(self, facts: tuple[int, ...]) -> additions.Outcome:
-        """The outcome that another process has found out."""
-        assert self.room is not None
-        room = memoryview(self.room.memory)
-        revs, added, index_size, index, data_size, data, data_after = facts
-        to_data, to_index = room[:data], room[data : data + index]
-        return additions.Outcome(
-            revs, added, index_size, to_index, data_size, to_data, data_after
         )
 
     def work_out(self) -> additions.Outcome:
@@ -112,29 +107,30 @@ class ManifestGroup:
         finally:
             group.close()
 
-    def append(self, outcome: additions.Outcome) -> bool:
-        """Write ``outcome``; False, and nothing was written: it does not fit."""
+    def append(self, facts: tuple[int, ...]) -> bool:
+        """Write what was worked out.  False: it does not fit, nothing was written."""
         rl = self.rl
         inner = rl._inner
-        if rl._inline or len(inner.cindex) != outcome.revs_before:
+        room = self.room
+        assert room is not None
+        revs_before, added, index_size, to_index, data_size, to_data = facts
+        if rl._inline or len(inner.cindex) != revs_before:
             return False
         with rl._writing(self._transaction):
             index, data, _sidedata = inner.writer.handles
-            if (
-                outcome.to_data is None
-                or index.tell() != outcome.index_size
-                or data.tell() != outcome.data_size
-            ):
+            if index.tell() != index_size or data.tell() != data_size:
                 return False
             append = inner.cindex.append
             suffix = format.SUFFIX
+            room.restart(to_data + to_index)
             # the order of writing is data first
-            for start in range(0, len(outcome.to_data), _PIECE):
-                data.write(outcome.to_data[start : start + _PIECE])
-            for fields in format.ENTRY.iter_unpack(outcome.to_index):
+            for start in range(0, to_data, tails.PIECE):
+                data.write(room[start : min(start + tails.PIECE, to_data)])
+            entries = room[to_data:]
+            for fields in format.ENTRY.iter_unpack(entries):
                 append((*fields, *suffix))
-            index.write(outcome.to_index)
+            index.write(entries)
             nodemap.setup_persistent_nodemap(self._transaction, rl)
-        inner.storage.share.appended += outcome.added
-        _counters.entries += outcome.added
+        inner.storage.share.appended += added
+        _counters.entries += added
         return True

@@ -250,21 +250,17 @@ class TaskPool:
     def _work(self, tasks: int, out: int) -> None:
         if self._on_start is not None:
             self._on_start()
-        pending = bytearray()
-        while True:
-            data = os.read(tasks, _READ_SIZE)
-            if not data:
-                return
-            pending += data
-            at = 0
-            while len(pending) - at >= _HEADER.size:
-                number, size = _HEADER.unpack_from(pending, at)
-                start = at + _HEADER.size
-                if len(pending) < start + size:
-                    break
-                at = start + size
-                self._answer(out, number, bytes(pending[start:at]))
-            del pending[:at]
+        # a buffered reader holds what is large once only
+        with open(tasks, 'rb', _READ_SIZE, closefd=False) as stream:
+            while True:
+                header = stream.read(_HEADER.size)
+                if len(header) < _HEADER.size:
+                    return
+                number, size = _HEADER.unpack(header)
+                task = stream.read(size)
+                if len(task) < size:
+                    return
+                self._answer(out, number, task)
 
     def _answer(self, out: int, number: int, task: bytes) -> None:
         try:

@@ -34,8 +34,11 @@ class History:
         return self.dice.sample(range(size), self.dice.randint(least, min(size, most)))
 
 
+@pytest.mark.parametrize("c_walks", [0, 6, 1 << 40])
 @pytest.mark.parametrize("seed", range(30))
-def test_missing(seed: int) -> None:
+def test_missing(seed: int, c_walks: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By marks, by all ancestors, and by what is thought to be quicker."""
+    monkeypatch.setattr(walks, "_C_WALKS", c_walks)
     history = History(seed)
     for _ in range(5):
         known, wanted = history.some(), history.some(least=1)

@@ -28,9 +28,9 @@ _WIDTH = 64  # revisions, of the first part of a block; then twice as many
 _STEPS = 6
 
 # For what is missing the C index walks over all of history, and what it finds is
-# compared: 100 ns a revision, where a walk by marks takes 240 to 680 for each that it
+# compared: 70 ns a revision, where a walk by marks takes 240 to 680 for each that it
 # looks at, the more the more merges there are (a busy machine).
-_C_WALKS = 4
+_C_WALKS = 6
 
 # marks: what is wanted, and what is not, which outweighs it
 WANTED, KNOWN = 1, 2
@@ -206,15 +206,23 @@ def _missing_of_all(
     for rev in refused:
         if _has(every, rev) or _has(theirs, rev):
             return None
-    # what both begin with is most of what is known
-    same = 0
-    while theirs and every[same : same + _BLOCK] == theirs[same : same + _BLOCK]:
-        same += _BLOCK
-        if same >= len(theirs):
-            break
-    others = set(theirs[same:])
-    rest = every[same:]
-    return list(filterfalse(others.__contains__, rest)) if others else rest
+    if not theirs:
+        return every
+    found: list[int] = []
+    at = their_at = 0
+    end = theirs[-1] + 1
+    # nearly all of what is known is an ancestor of both
+    for stop in range(_BLOCK, end + _BLOCK, _BLOCK):
+        stop = min(stop, end)
+        start, their_start = at, their_at
+        at = bisect.bisect_left(every, stop, at, min(at + _BLOCK, len(every)))
+        their_at = bisect.bisect_left(
+            theirs, stop, their_at, min(their_at + _BLOCK, len(theirs))
+        )
+        part, their_part = every[start:at], theirs[their_start:their_at]
+        if part != their_part:
+            found += filterfalse(set(their_part).__contains__, part)
+    return found + every[at:]
 
 
 def _has(ascending_revs: list[int], rev: int) -> bool:

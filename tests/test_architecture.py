@@ -19,7 +19,7 @@ LEVELS = [
     {"workers"},
     {"outer"},
     {"operations"},
-    {"install"},
+    {"install", "table"},
     {"debug", "__init__"},
 ]
 # modules of Mercurial that know of ui, repo or configuration

@@ -12,17 +12,17 @@ import pytest
 from mercurial import extensions, hg, revlog, scmutil
 from mercurial import ui as uimod
 
-from hgext3rd.fastrevlog import install, modulewatch, process
+from hgext3rd.fastrevlog import install, modulewatch, process, table
 from support import enginelab
 from tests.conftest import EXTENSION, PROJECT, Hg
 
-Row = install.Row
+Row = table.Row
 
 
 def snapshot() -> dict[tuple[str, str], Any]:
     """What stands in each place of the table whose module was run."""
     found = {}
-    for row in install.TABLE:
+    for row in table.TABLE:
         module, _colon, inner = row.where.partition(":")
         if modulewatch.is_run(module):
             holder = sys.modules[module]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from mercurial import changelog, extensions, filelog, revlog
 
-from hgext3rd.fastrevlog import install, unchanged
+from hgext3rd.fastrevlog import table, unchanged
 from hgext3rd.fastrevlog.operations.verify import wrap
 from hgext3rd.fastrevlog.outer import reading, templates
 from support import enginelab
@@ -238,4 +238,4 @@ def test_the_verifier_stands_back_for_each_wrapper(monkeypatch: Any) -> None:
 
 
 def test_every_row_says_why() -> None:
-    assert all(row.why for row in install.TABLE)
+    assert all(row.why for row in table.TABLE)

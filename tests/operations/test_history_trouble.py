@@ -217,11 +217,21 @@ LONG = {
 }
 
 
-@pytest.mark.parametrize("name", LONG)
+ALONE = {
+    "annotate": ("annotate", "file"),
+    "grep": ("grep", "--diff", "-r", "24:tip", "7 3", "file"),
+    "diff": ("diff", "-r", "0", "-r", "tip"),
+    "export": ("export", "22:tip"),
+    "churn": ("churn", "--config", "extensions.churn="),
+}
+WRITERS = {**LONG, **ALONE}
+
+
+@pytest.mark.parametrize("name", WRITERS)
 def test_full_disk(lab: Lab, long: Path, name: str) -> None:
     found = []
     for ours in (False, True):
-        args, env = _hg(lab, ours, *LONG[name])
+        args, env = _hg(lab, ours, *WRITERS[name])
         with open("/dev/full", "wb") as full:
             done = subprocess.run(
                 [_quick(lab), *args[1:]],
@@ -235,16 +245,16 @@ def test_full_disk(lab: Lab, long: Path, name: str) -> None:
     assert found[1] == found[0]
 
 
-@pytest.mark.parametrize("name", LONG)
+@pytest.mark.parametrize("name", WRITERS)
 def test_pager_that_leaves(lab: Lab, long: Path, name: str) -> None:
     found = []
     pager = ("--config", "pager.pager=head -n 3", "--config", "ui.formatted=yes")
     for ours in (False, True):
-        args, env = _hg(lab, ours, *LONG[name], "--pager", "yes", *pager)
+        args, env = _hg(lab, ours, *WRITERS[name], "--pager", "yes", *pager)
         done = subprocess.run(args, cwd=long, env=env, capture_output=True)
         found.append(Result(done.returncode, done.stdout, done.stderr))
-    # "comparing with" is written before the pager is there
-    assert 3 <= found[0].out.count(b"\n") <= 4
+    # "comparing with" is written before the pager is there; churn has one line
+    assert name == "churn" or 3 <= found[0].out.count(b"\n") <= 4
     assert found[1] == found[0]
 
 
@@ -281,6 +291,50 @@ def test_interrupt(lab: Lab, long: Path, name: str, everybody: bool) -> None:
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
     assert read_report(lab.report).by_workers["log"] >= 1
+
+
+def _children(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
+@pytest.mark.parametrize("everybody", [True, False])
+@pytest.mark.parametrize("name", ["annotate", "grep", "export", "churn", "files"])
+def test_interrupt_while_workers_run(
+    lab: Lab, long: Path, name: str, everybody: bool
+) -> None:
+    """What was written by then is the beginning of what stock writes."""
+    patches = lab.folder / "interrupted.patch"
+    command = ALONE.get(name, ("export", "22:tip", "-o", str(patches)))
+    expected = lab.stock(*command, cwd=long).out
+    whole = patches.read_bytes() if name == "files" else b""
+    patches.unlink(missing_ok=True)
+    args, env = _hg(lab, True, *command)
+    output = lab.folder / "interrupted.txt"
+    with output.open("wb") as stdout:
+        process = subprocess.Popen(
+            args,
+            cwd=long,
+            env=env,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + 30
+    while not _children(process.pid) and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    if process.poll() is None:
+        (os.killpg if everybody else os.kill)(process.pid, signal.SIGINT)
+    _out, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (255, b"interrupted!\n")
+    assert expected.startswith(output.read_bytes())
+    assert not patches.exists() or whole.startswith(patches.read_bytes())
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
 
 
 def test_killed_parent(lab: Lab, long: Path) -> None:

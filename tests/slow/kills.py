@@ -120,10 +120,14 @@ class Kills:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            # what runs in the background of a shell ignores it, and so would this
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         time.sleep(rng.uniform(0.05, self.long * 1.05))
         children = workers_of(process.pid)
         whom = rng.choice(["parent", "worker", "workers", "all"])
+        if not children:
+            whom = "parent"
         what = rng.choice(SIGNALS)
         targets = {
             "parent": [process.pid],
@@ -138,7 +142,7 @@ class Kills:
                 pass
         code = process.wait()
         stage = "while workers ran" if children else "without workers"
-        what_name = signal.Signals(what).name if targets else "nothing to kill"
+        what_name = signal.Signals(what).name
         self.check(repo, code)
         outcome = "came to its end" if code == 0 else "aborted or died"
         self.seen[f"{what_name} to {whom} {stage}: {outcome}"] += 1

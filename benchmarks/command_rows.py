@@ -192,6 +192,35 @@ ROWS: dict[str, Row] = {
             lambda plan: ["export", "-r", _middle(plan)],
         ),
         Row(
+            "export-files",
+            "export of the same, to files",
+            lambda plan: ["export", "-r", _middle(plan), "-o", "out/%R.patch"],
+            makes="out",
+        ),
+        Row(
+            "log-G-p",
+            "log -G -p, the 200 revisions in the middle",
+            lambda plan: ["log", "-G", "-p", "-r", _middle(plan)],
+        ),
+        Row(
+            "log-json",
+            "log -T json -p, the 200 revisions in the middle",
+            lambda plan: ["log", "-T", "json", "-p", "-r", _middle(plan)],
+        ),
+        Row(
+            "churn",
+            "churn of 1,200 revisions that end in the middle",
+            lambda plan: [
+                *("--config", "extensions.churn=", "churn", "-r", _run(plan, 1200)),
+            ],
+        ),
+        Row(
+            "outgoing-p",
+            "outgoing -p to an empty repository, the oldest 200",
+            lambda _: ["outgoing", "-p", "-l", "200", "-R", "repo", "out/new"],
+            before=(lambda _: ["init", "out/new"],),
+        ),
+        Row(
             "outgoing",
             "outgoing to a repository that lacks the newest tenth",
             lambda _: ["outgoing", "-q", "-R", "repo", "out/new"],

@@ -82,3 +82,46 @@ def test_a_file_that_was_cut_off(spool: tails.Spool) -> None:
     spool.restart(10)
     with pytest.raises(OSError, match="cut off"):
         spool[2:5]
+
+
+def test_what_it_takes_is_free_for_all_when_one_lets_go(spool: tails.Spool) -> None:
+    spool.extend(b"x" * 500)
+    spool.flush()
+    other = os.dup(spool._fd)
+    try:
+        assert os.fstat(other).st_size == 500
+        spool.clear()
+        assert os.fstat(other).st_size == 0
+        assert spool[:] == b""
+        spool.extend(b"y" * 500)
+        spool.flush()
+        spool.close()
+        spool.close()
+        assert os.fstat(other).st_size == 0
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            spool.extend(b"z" * 500)
+    finally:
+        os.close(other)
+
+
+def test_the_last_pieces(spool: tails.Spool) -> None:
+    spool.extend(b"x" * 120)
+    pieces = spool.last_pieces()
+    assert [next(pieces), next(pieces)] == [b"x" * 50] * 2
+    assert spool._fd >= 0
+    assert next(pieces) == b"x" * 20
+    assert spool._fd == -1
+    assert list(pieces) == []
+
+
+def test_room(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = os.fsencode(tmp_path)
+    free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
+    monkeypatch.setattr(tails, "_SPARE", 0)
+    assert tails.has_room(folder, free // 5)
+    assert not tails.has_room(folder, free // 3)
+    monkeypatch.setattr(tails, "_SPARE", free * 2)
+    assert not tails.has_room(folder, 0)
+    assert not tails.has_room(folder + b"/none", 0)
+    monkeypatch.delattr(os, "statvfs")
+    assert not tails.has_room(folder, 0)

@@ -200,3 +200,66 @@ def test_headers(version: bytes) -> None:
         wanted = 0x102 if flags else 0
         assert unpack(b"".join(nodes) + flags, b"b" * 20) == (*nodes, wanted)
     assert changegroups.header_size(version) in (80, 100, 102)
+
+
+@pytest.mark.parametrize("looks", range(5))
+def test_less_and_less_room(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, looks: int
+) -> None:
+    left = looks
+
+    def has_room(folder: bytes, size: int) -> bool:
+        nonlocal left
+        left -= 1
+        return left >= 0
+
+    monkeypatch.setattr(tails, "PIECE", 100)
+    monkeypatch.setattr(tails, "has_room", has_room)
+    data = chunk(b"x" * HEADER) * 3 + b"\0" * 4
+    reader = changegroups.Reader(Part([data + b"after"]))
+    spool = reader.spool(HEADER, 400, 0, os.fsencode(tmp_path))
+    assert bool(spool) == (looks == 4)
+    assert reader.read(500) == (b"after" if spool else data + b"after")
+
+
+def test_a_spool_that_cannot_be_read(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What follows is not taken for the next."""
+    monkeypatch.setattr(tails, "PIECE", 100)
+    data = chunk(b"x" * HEADER) * 8 + struct.pack(">l", 3) + b"after"
+    reader = changegroups.Reader(Part([data]))
+    assert reader.spool(HEADER, 1 << 20, 0, os.fsencode(tmp_path)) is None
+    read = 0
+
+    def pread(*args: Any) -> bytes:
+        nonlocal read
+        read += 1
+        if read == 3:
+            raise OSError(errno.EIO, "broken")
+        return real(*args)
+
+    real = os.pread
+    monkeypatch.setattr(os, "pread", pread)
+    assert reader.read(150) == data[:150]
+    with pytest.raises(OSError, match="broken"):
+        reader.read(500)
+    with pytest.raises(OSError, match="broken"):
+        reader.read(500)
+
+
+def test_what_was_put_aside_comes_back_whatever_happens(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tails, "PIECE", 100)
+    data = chunk(b"x" * HEADER) * 3 + b"\0" * 4
+    reader = changegroups.Reader(Part([data]))
+
+    def flush(self: Any) -> None:
+        raise RuntimeError("ours")
+
+    monkeypatch.setattr(tails.Spool, "flush", flush)
+    with pytest.raises(RuntimeError):
+        reader.spool(HEADER, 400, 0, os.fsencode(tmp_path))
+    monkeypatch.undo()
+    assert reader.read(len(data)) == data

@@ -210,6 +210,20 @@ NO_ROOM = """
     def reposetup(ui, repo):
         os.pwrite = full
 """
+ALMOST_FULL = """
+    import os, sys
+    real = os.statvfs
+    class Found:
+        f_frsize = 1
+        def __init__(self, free):
+            self.f_bavail = free
+    def statvfs(path):
+        return Found(found.pop(0) if found else 0)
+    found = {found}
+    def reposetup(ui, repo):
+        os.statvfs = statvfs
+"""
+MUCH = 1 << 30
 
 
 @pytest.mark.parametrize(
@@ -226,6 +240,30 @@ def test_manifests_without_room_for_a_file_are_added_all_the_same(
     counts = served()
     assert PUT_ASIDE not in counts.by_workers
     assert counts.shared > 0
+    are_as_by_stock(hg, tmp_path, bundle)
+
+
+@pytest.mark.parametrize(
+    "found, times",
+    [
+        ([], 0),
+        ([MUCH], 0),  # for the group, not for what it makes
+        ([MUCH, MUCH], 1),  # and not for the files, then: the manifests are written
+        ([MUCH] * 99, 1),
+    ],
+)
+def test_where_the_disk_is_almost_full(
+    hg: Hg,
+    tmp_path: pathlib.Path,
+    served: Served,
+    bundle: pathlib.Path,
+    found: list[int],
+    times: int,
+) -> None:
+    text = SMALL + textwrap.dedent(ALMOST_FULL.format(found=found))
+    done = receive(hg, tmp_path, bundle, text, *SHARED)
+    assert done.returncode == 0, done.stderr
+    assert served().by_workers.get(PUT_ASIDE, 0) == times
     are_as_by_stock(hg, tmp_path, bundle)
 
 

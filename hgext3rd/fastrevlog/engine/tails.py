@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 PIECE = 1 << 20  # bytes; written and read at a time
+_SPARE = 64 << 20  # bytes that stay free on a disk where something is put aside
 
 
 class Uncommon(Exception):
@@ -25,7 +26,8 @@ class Spool:
     """Bytes in a file without a name, in ``directory``, that forked processes share.
 
     Appended by one process at a time, which says :meth:`flush` before others read.
-    Gone with the last process that has it.  Raises ``OSError`` if there is no room.
+    What it takes on the disk is free again when one of them says :meth:`clear` or
+    :meth:`close`, or all are gone.  Raises ``OSError`` if there is no room.
     """
 
     __slots__ = ('_file', '_fd', '_pending', '_written')
@@ -60,6 +62,15 @@ class Spool:
         for start in range(0, len(self), PIECE):
             yield self[start : start + PIECE]
 
+    def last_pieces(self) -> Iterator[bytes]:
+        """The same; it is closed when the last one has been read."""
+        size = len(self)
+        for start in range(0, size, PIECE):
+            piece = self[start : start + PIECE]
+            if start + PIECE >= size:
+                self.close()
+            yield piece
+
     def extend(self, data: bytes | bytearray | memoryview) -> None:
         """Add ``data``.  All of it is held even where the file has no room for it."""
         self._pending += data
@@ -81,9 +92,31 @@ class Spool:
         self._pending.clear()
         self._written = size
 
+    def clear(self) -> None:
+        """Let go of what it holds, in all processes."""
+        os.ftruncate(self._fd, 0)
+        self.restart(0)
+
     def close(self) -> None:
-        """Let go of the file."""
-        self._file.close()
+        """Let go of the file, and of what it holds."""
+        if self._fd >= 0:
+            self.clear()
+            self._fd = -1
+            self._file.close()
+
+
+def has_room(directory: bytes, size: int) -> bool:
+    """May ``size`` bytes be put aside in ``directory``, with much to spare?
+
+    Whoever asks goes on writing there: the end of a transaction must not fail because
+    of what was only put aside.  False where the system does not say.
+    """
+    try:
+        found = os.statvfs(directory)
+    except (OSError, AttributeError):
+        return False
+    free: int = found.f_bavail * found.f_frsize
+    return free > _SPARE + 4 * size
 
 
 class MemoryTail:

@@ -123,42 +123,52 @@ class Reader:
     ) -> tails.Spool | None:
         """One whole group, as :meth:`group` gives it, in a file in ``directory``.
 
-        None, with nothing consumed, where that would answer None, too, and where no
-        such file can be had or it has no room.
+        None, with nothing consumed, where that would answer None, too, and where there
+        is not much room for it.
         """
         self._compact()
         spool = None
         data = self._data
         at = self._at
         seen = 0  # bytes of the group before ``at``
+        whole = False
         unpack = _LENGTH.unpack_from
         try:
             while seen <= limit and (at + 4 <= len(data) or self._has(at + 4)):
                 (length,) = unpack(data, at)
-                if length <= 4:
-                    if length or not seen or seen < least:
-                        break
-                    spool = spool or tails.Spool(directory)
-                    self._put_into(spool, at + 4)
-                    spool.flush()
-                    return spool
-                if length - 4 < header_size:
+                ends = length == 0 and seen and seen >= least
+                if not ends and length - 4 < header_size:
                     break
-                at += length
+                at += length or 4
                 seen += length
                 here = min(at, len(data))
-                if seen >= least and here - self._at >= tails.PIECE:
+                if ends or (seen >= least and here - self._at >= tails.PIECE):
+                    if not tails.has_room(directory, seen):
+                        break
                     spool = spool or tails.Spool(directory)
                     self._put_into(spool, here)
                     at -= here
+                if ends and spool is not None:
+                    spool.flush()
+                    whole = True
+                    break
         except OSError:
             pass
-        if spool is not None:
-            rest = bytes(data[self._at :])
-            self._pieces = itertools.chain(spool.pieces(), (rest,), self._pieces)
-            data.clear()
-            self._at = 0
-        return None
+        finally:
+            if spool is not None and not whole:
+                rest = bytes(data[self._at :])
+                pieces = spool.last_pieces()
+                self._pieces = itertools.chain(pieces, (rest,), self._pieces)
+                data.clear()
+                self._at = 0
+        return spool if whole else None
+
+    def forget(self) -> None:
+        """Nothing more is read: let go of what was put aside."""
+        self._pieces = iter(())
+        if self.receiver is not None:
+            self.receiver.close()
+            self.receiver = None
 
     def _put_into(self, spool: tails.Spool, end: int) -> None:
         """Move what comes before ``end``, a position in the buffer, to ``spool``."""
@@ -205,13 +215,22 @@ class Reader:
     def _has(self, end: int) -> bool:
         """Make sure of the bytes before ``end``, a position in the buffer."""
         while end > len(self._data):
+            if not (self._next_piece() or self._read_on()):
+                return False
+        return True
+
+    def _next_piece(self) -> bool:
+        """Take the next of the pieces that come before the rest of the part."""
+        try:
             for piece in self._pieces:
                 self._data += piece
-                break
-            else:
-                if not self._read_on():
-                    return False
-        return True
+                return True
+        except OSError as exc:
+            # what follows is not the next
+            self._pieces = iter(())
+            self._ended = True
+            self._failure = exc
+        return False
 
     def _read_on(self) -> bool:
         """Read what the part has ready; False: there is no more."""

@@ -40,7 +40,7 @@ _UNPACKERS = (
 
 
 _MANIFEST = (format.KIND_MANIFEST, b'')
-_SPOOL_LIMIT = 1 << 30  # bytes of a group of manifests
+_SPOOL_LIMIT = 16 << 30  # bytes of a group of manifests; room on the disk permitting
 # changegroups in which each delta says against which node it is
 _WITH_BASES = (b'02', b'03')
 # arguments of ``addgroup``: what wants to know of each revision as it is added
@@ -95,6 +95,7 @@ def make_apply(place: Any) -> Any:
                 return result
             finally:
                 self._stream = stream
+                reader.forget()
         return orig(self, repo, *args, **kwargs)
 
     return apply
@@ -283,7 +284,16 @@ class _Receiver:
         """Add what was put aside, here and now."""
         manifests = self.take()
         if manifests is not None:
-            manifests.add()
+            try:
+                manifests.add()
+            finally:
+                manifests.close()
+
+    def close(self) -> None:
+        """Let go of what was put aside; it is not added any more."""
+        manifests = self.take()
+        if manifests is not None:
+            manifests.close()
 
 
 def _files_are_next(repo: Any, unpacker: Any) -> bool:

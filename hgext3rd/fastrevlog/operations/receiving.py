@@ -41,6 +41,7 @@ _QUEUE_LIMIT = 4 << 20
 # bytes of groups: 50 ms of work for one process; to fork two took 11 ms of processor
 # time, in a process of 120 MB
 _ENOUGH = 4 << 20
+_LOOK = 4 << 20  # bytes of groups
 _OWN_SOURCES = (b'unbundle', b'pull', b'strip', b'bundle')
 _NAME_LENGTH = struct.Struct('<I')
 _MANIFESTS = b''  # the task that is no file
@@ -115,6 +116,7 @@ class FilesStage:
         # what was put aside of the manifests, and the number of its task
         self.manifests: manifestsmod.ManifestGroup | None = None
         self.manifests_task = -1
+        self.next_look = 0  # bytes of groups: when to ask for room again
 
     def open_filelog(self, name: bytes) -> Any:
         return self.repo.file(name, writable=True)
@@ -134,6 +136,8 @@ class FilesStage:
             self.finish_manifests()
         finally:
             self.end_pool()
+            if self.manifests is not None:
+                self.manifests.close()
         self.progress.complete()
         return self.revisions, files
 
@@ -157,12 +161,24 @@ class FilesStage:
         self.queue.append((name, task, pool.submit(task)))
         self.queued.add(name)
         self.queued_size += len(task)
+        # what comes first may be large: the others need not wait for it
         while self.queue and (
-            self.queued_size > _QUEUE_LIMIT or pool.ready(self.queue[0][2])
+            self.queued_size - len(self.queue[0][1]) > _QUEUE_LIMIT
+            or pool.ready(self.queue[0][2])
         ):
             self.finish_first(pool)
-        if self.manifests is not None and pool.answered(self.manifests_task):
+        if self.manifests is not None and (
+            pool.answered(self.manifests_task) or self.is_short_of_room()
+        ):
             self.finish_manifests()
+
+    def is_short_of_room(self) -> bool:
+        """Does what was put aside take room on the disk that files may need?"""
+        if self.seen < self.next_look:
+            return False
+        self.next_look = self.seen + _LOOK
+        assert self.manifests is not None
+        return not self.manifests.has_room(self.repo.store.path)
 
     def begin_manifests(self) -> None:
         """Let a worker begin with the manifests that were put aside."""
@@ -190,9 +206,12 @@ class FilesStage:
             done[_BESIDE] = done.get(_BESIDE, 0) + 1
             manifests.close()
             return
-        manifests.room = None
-        manifests.add()
-        manifests.close()
+        if manifests.room is not None:
+            manifests.room.close()
+        try:
+            manifests.add()
+        finally:
+            manifests.close()
 
     def start_pool(self) -> groupsmod.TaskPool | None:
         """Start worker processes, if there seems to be enough for them to do."""

@@ -49,7 +49,7 @@ class ManifestGroup:
         self.room: tails.Spool | None = None
 
     def close(self) -> None:
-        """It is added: let go of the files."""
+        """Let go of the files, which are of no more use."""
         self.group.close()
         if self.room is not None:
             self.room.close()
@@ -57,25 +57,34 @@ class ManifestGroup:
     def make_room(self, directory: bytes) -> bool:
         """Make room for what another process, forked later, finds out; is there any?"""
         try:
-            self.room = tails.Spool(directory)
+            if self.has_room(directory):
+                self.room = tails.Spool(directory)
         except OSError:
-            return False
-        return True
+            pass
+        return self.room is not None
+
+    def has_room(self, directory: bytes) -> bool:
+        """Is there much more room in ``directory`` than this takes, and is to take?"""
+        return tails.has_room(directory, len(self.group))
 
     def work_out_for_another(self) -> tuple[int, ...]:
         """In a forked process: what :meth:`append` is to be given; the rest is in room.
 
         Raises as :meth:`work_out`.
         """
-        outcome = self.work_out()
         room = self.room
         assert room is not None
-        if outcome.to_data is None:
-            raise additions.Uncommon('an inline revlog')
-        # the data are there, from the beginning
-        data = len(room)
-        room.extend(outcome.to_index)
-        room.flush()
+        try:
+            outcome = self.work_out()
+            if outcome.to_data is None:
+                raise additions.Uncommon('an inline revlog')
+            # the data are there, from the beginning
+            data = len(room)
+            room.extend(outcome.to_index)
+            room.flush()
+        except BaseException:
+            room.clear()
+            raise
         return (
             outcome.revs_before,
             outcome.added,
@@ -120,6 +129,7 @@ class ManifestGroup:
             index, data, _sidedata = inner.writer.handles
             if index.tell() != index_size or data.tell() != data_size:
                 return False
+            self.group.clear()
             append = inner.cindex.append
             suffix = format.SUFFIX
             room.restart(to_data + to_index)

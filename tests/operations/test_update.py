@@ -376,3 +376,23 @@ def test_an_extension_that_reads_files_its_own_way_is_heard(
     texts = [(repo / name).read_text() for name in ("a", "b", "c")]
     assert texts == (["A", "B", "C"] if wrapped else ["a", "b", "c"])
     assert served().served["filelog"] >= 3
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("count", [1, 5, 100, 101])
+def test_workers_begin_apart(workers: int, count: int) -> None:
+    """Each does its whole share, and they begin in different folders."""
+    paths = [b"dir%03d/file" % n for n in range(count)]
+    checkout = object.__new__(update.Checkout)
+    checkout._count = count
+    checkout._places = {f: i for i, f in enumerate(paths[: update._MOST_WORKERS])}
+    actions = [(f, (b"", False), b"msg") for f in paths]
+    shares = [actions[i::workers] for i in range(workers) if actions[i::workers]]
+    begun = [checkout.begin_elsewhere(share) for share in shares]
+    for share, order in zip(shares, begun):
+        assert sorted(order) == share
+        at = share.index(order[0])
+        assert order == share[at:] + share[:at]
+    if count >= 100:
+        first = sorted(paths.index(order[0][0]) for order in begun)
+        assert all(b - a > count // workers // 2 for a, b in zip(first, first[1:]))

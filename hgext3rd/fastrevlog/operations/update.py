@@ -44,6 +44,7 @@ from . import filetexts, newfiles
 _CHECKOUT = '_fastrevlog_checkout'  # an attribute of the working context
 _PROGRESS_FILES = 100  # files; how often progress is told, as in Mercurial
 _MIN_FILES_PER_WORKER = 500  # files; what a worker should at least have to write
+_MOST_WORKERS = 64  # whose first files are known
 _SAMPLE = 16  # files that are looked at to tell memory from disk
 _CACHED_READ_SECONDS = (
     0.00005  # seconds; opening and reading a small file takes a disk longer
@@ -80,11 +81,15 @@ class Checkout:
         '_share',
         '_wvfs',
         '_prefix',
+        '_count',
+        '_places',
     )
 
-    def __init__(self, repo: Any, mctx: Any, first: bytes) -> None:
+    def __init__(self, repo: Any, mctx: Any, paths: list[bytes]) -> None:
         self.audit = newfiles.auditor(repo.wvfs)
-        self.template_cache = filetexts.template_cache_for(repo, first)
+        self.template_cache = filetexts.template_cache_for(repo, paths[0])
+        self._count = len(paths)
+        self._places = {f: i for i, f in enumerate(sorted(paths)[:_MOST_WORKERS])}
         self.read = filetexts.reader(repo, mctx, self.template_cache)
         self._share = stores.of(repo.svfs).share
         self._repo = repo
@@ -116,6 +121,18 @@ class Checkout:
             fallback.internal_error(exc, b'data/%s.i' % f, self._repo.svfs)
             return None
         return found.st_mode, len(data), timestamp.mtime_of(found)
+
+    def begin_elsewhere(self, actions: list[Any]) -> list[Any]:
+        """``actions``, the share of one worker, from where no other one begins.
+
+        Mercurial gives each of n workers every n-th file.  They would all create
+        files in the same folder at the same time, and wait for each other.
+        """
+        size = len(actions)
+        workers = round(self._count / max(size, 1))
+        place = self._places.get(actions[0][0], 0) if workers > 1 else 0
+        start = size * place // max(workers, 1) if place < workers else 0
+        return actions[start:] + actions[:start] if start else actions
 
     def limited(self) -> contextlib.AbstractContextManager[None]:
         """A context in which no text is kept: each is asked for once."""
@@ -196,7 +213,13 @@ def make_batchget(place: Any) -> Any:
             return
         with checkout.limited():
             yield from _write_files(
-                orig, checkout, repo, mctx, wctx, wantfiledata, actions
+                orig,
+                checkout,
+                repo,
+                mctx,
+                wctx,
+                wantfiledata,
+                checkout.begin_elsewhere(actions),
             )
 
     return batchget
@@ -303,7 +326,7 @@ def prepare(
             return None
     if not paths:
         return None
-    checkout = Checkout(repo, mctx, paths[0])
+    checkout = Checkout(repo, mctx, paths)
     return checkout, _fewer_workers(repo.ui, checkout.template_cache, paths)
 
 

@@ -221,7 +221,7 @@ ALONE = {
     "annotate": ("annotate", "file"),
     "grep": ("grep", "--diff", "-r", "24:tip", "7 3", "file"),
     "diff": ("diff", "-r", "0", "-r", "tip"),
-    "export": ("export", "22:tip"),
+    "export": ("export", "26:tip"),
     "churn": ("churn", "--config", "extensions.churn="),
 }
 WRITERS = {**LONG, **ALONE}
@@ -308,7 +308,7 @@ def test_interrupt_while_workers_run(
 ) -> None:
     """What was written by then is the beginning of what stock writes."""
     patches = lab.folder / "interrupted.patch"
-    command = ALONE.get(name, ("export", "22:tip", "-o", str(patches)))
+    command = ALONE.get(name, ("export", "26:tip", "-o", str(patches)))
     expected = lab.stock(*command, cwd=long).out
     whole = patches.read_bytes() if name == "files" else b""
     patches.unlink(missing_ok=True)

@@ -326,7 +326,7 @@ def test_caches_are_small_meanwhile(
             (package,) = [name for name in sys.modules if name.endswith('_fastrevlog')]
             return importlib.import_module(package + '.engine.caches')
         def limit(ui, **kwargs):
-            caches().BULK_LIMIT = {limit}
+            caches().RECEIVING_LIMIT = {limit}
         def reposetup(ui, repo):
             ui.setconfig(b'hooks', b'pretxnopen.limit', limit)
             ui.atexit(lambda: ui.status(b'%d held\\n' % caches().budget.used))

@@ -29,7 +29,8 @@ from typing import Any
 DEFAULT_LIMIT = 64 * 1024 * 1024  # bytes
 _OVERHEAD = 300  # bytes; a rough cost of one entry in dictionary and queue
 _BULK = 1000  # revisions; a transaction that has appended more pulls or unbundles
-BULK_LIMIT = 4 * 1024 * 1024  # bytes held meanwhile
+_BULK_LIMIT = 8 * 1024 * 1024  # bytes held meanwhile
+RECEIVING_LIMIT = 4 * 1024 * 1024  # the same, by each process that adds a changegroup
 
 
 class Budget:
@@ -150,7 +151,7 @@ class Share:
             self._transaction = weakref.ref(real)
             self.appended = 0
         if self.appended > _BULK:
-            return self.limited_to(BULK_LIMIT)
+            return self.limited_to(_BULK_LIMIT)
         return contextlib.nullcontext()
 
     @contextlib.contextmanager

@@ -89,7 +89,7 @@ def make_apply(place: Any) -> Any:
             reader.receiver = _Receiver(repo, self, reader)
             try:
                 # of what is added little is read again
-                with here.share.limited_to(caches.BULK_LIMIT):
+                with here.share.limited_to(caches.RECEIVING_LIMIT):
                     result = orig(self, repo, *args, **kwargs)
                     reader.receiver.finish()
                 return result

@@ -175,12 +175,7 @@ _NODEMAP = (
             group=_NODEMAP_GROUP,
         )
         for where, name, ours, why in (
-            (
-                _REVLOG,
-                'clearcaches',
-                'make_clearcaches',
-                'the node map is read anew',
-            ),
+            (_REVLOG, 'clearcaches', 'make_clearcaches', 'the node map is read anew'),
             (
                 'mercurial.revlogutils.nodemap',
                 'persist_nodemap',

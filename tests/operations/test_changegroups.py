@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from mercurial import bundle2, error, util
 
-from hgext3rd.fastrevlog.engine import tails
+from hgext3rd.fastrevlog.engine import additions, tails
 from hgext3rd.fastrevlog.operations import changegroups
 
 HEADER = 100
@@ -263,3 +263,31 @@ def test_what_was_put_aside_comes_back_whatever_happens(
         reader.spool(HEADER, 400, 0, os.fsencode(tmp_path))
     monkeypatch.undo()
     assert reader.read(len(data)) == data
+
+
+@pytest.mark.parametrize("how", ["broken", "cut off"])
+def test_a_group_that_cannot_be_read_to_its_end_is_none(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr(tails, "PIECE", 100)
+    data = chunk(b"x" * HEADER) * 8 + b"\0" * 4
+    reader = changegroups.Reader(Part([data]))
+    spool = reader.spool(HEADER, 1 << 20, 0, os.fsencode(tmp_path))
+    assert spool is not None
+    assert len(list(changegroups.spooled_deltas(spool, b"02"))) == 8
+    if how == "cut off":
+        # between two deltas
+        spool.restart(len(chunk(b"x" * HEADER)) * 5)
+        with pytest.raises(additions.Uncommon, match="end"):
+            list(changegroups.spooled_deltas(spool, b"02"))
+        return
+
+    def pread(fd: int, size: int, at: int) -> bytes:
+        if at > 300:
+            raise OSError(errno.EIO, "broken")
+        return real(fd, size, at)
+
+    real = os.pread
+    monkeypatch.setattr(os, "pread", pread)
+    with pytest.raises((OSError, additions.Uncommon)):
+        list(changegroups.spooled_deltas(spool, b"02"))

@@ -26,6 +26,7 @@ from mercurial import bundle2, util
 from ..engine import additions, format, tails
 
 _LENGTH = format.CHUNK_LENGTH
+_END = bytes(_LENGTH.size)  # the closing chunk of a group
 _COMPACT = 1 << 20  # bytes
 _PARTS = (bundle2.unbundlepart, bundle2.seekableunbundlepart)
 _HEADERS = {
@@ -301,7 +302,11 @@ def deltas(
 
 
 def spooled_deltas(group: tails.Spool, version: bytes) -> Iterator[additions.Incoming]:
-    """The deltas of one whole group, as :meth:`Reader.spool` gives it."""
+    """The deltas of one whole group, as :meth:`Reader.spool` gives it.
+
+    Raises ``OSError`` or :class:`..engine.tails.Uncommon` where it cannot be read to
+    its end.
+    """
     size = _HEADERS[version].size
     unpack = unpacker(version)
     reader = Reader.over(group.pieces())
@@ -309,6 +314,9 @@ def spooled_deltas(group: tails.Spool, version: bytes) -> Iterator[additions.Inc
     while True:
         found = reader.delta(size)
         if found is None:
+            # the end of the group, and not of what can be read of it
+            if reader.read(_LENGTH.size) != _END:
+                raise additions.Uncommon('a group without its end')
             return
         header, delta = found
         fields = unpack(header, before)

@@ -128,10 +128,12 @@ class Checkout:
         Mercurial gives each of n workers every n-th file.  They would all create
         files in the same folder at the same time, and wait for each other.
         """
+        if not actions:
+            return actions
         size = len(actions)
-        workers = round(self._count / max(size, 1))
-        place = self._places.get(actions[0][0], 0) if workers > 1 else 0
-        start = size * place // max(workers, 1) if place < workers else 0
+        workers = round(self._count / size)
+        place = self._places.get(actions[0][0], 0)
+        start = size * place // workers if place < workers else 0
         return actions[start:] + actions[:start] if start else actions
 
     def limited(self) -> contextlib.AbstractContextManager[None]:
@@ -219,7 +221,7 @@ def make_batchget(place: Any) -> Any:
                 mctx,
                 wctx,
                 wantfiledata,
-                checkout.begin_elsewhere(actions),
+                checkout.begin_elsewhere(list(actions)),
             )
 
     return batchget

@@ -141,6 +141,12 @@ _WALKS = (
         'outer.missing:make_findmissing',
         'revisions are marked in an array',
     ),
+    Row(
+        'mercurial.context:basefilectx',
+        '_adjustlinkrev',
+        'outer.linkrevs:make_adjustlinkrev',
+        'the C index is asked for an ancestor at once',
+    ),
     *(
         Row(module, name, 'outer.generations:' + ours, 'what revsets walk, by columns')
         for module in ('mercurial.dagop', 'mercurial.utils.dag_util')  # 7.0; since

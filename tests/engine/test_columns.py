@@ -120,6 +120,67 @@ def test_order() -> None:
         assert columns._all_older(column, first) == expected, (column, first)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_bands(seed: int) -> None:
+    """Ancestors down to some revision, and what is below that."""
+    dice = random.Random(seed)
+    size = dice.choice([3, 40, BLOCK, 2 * BLOCK + 9])
+    parents = graphs.graph(dice, size)
+    for _ in range(20):
+        made = proxy_of(parents).columns(False)
+        assert made is not None
+        low = dice.choice([0, dice.randrange(size)])
+        stop = dice.randint(low + 1, size)
+        band = made.band(low, stop)
+        crossing = {rev for rev in range(low, stop) if below(parents[rev], low) >= 0}
+        assert crossing <= {*band.crossing} <= {*range(low, stop)}
+        assert [*band.crossing] == sorted(band.crossing)
+        revs = [dice.randrange(low, stop) for _ in range(dice.randint(1, 3))]
+        found, rest = set(), revs[:]
+        while rest:
+            rev = rest.pop()
+            if rev >= low and rev not in found:
+                found.add(rev)
+                rest += parents[rev]
+        assert band.ancestors(revs) == sorted(found)
+        both = {parent for rev in found for parent in parents[rev]}
+        expected = {parent for parent in both if 0 <= parent < low}
+        assert band.parents_below(sorted(found)) == expected
+        # what was learned of whole blocks is of use to other questions
+        assert all(
+            made.state[block] >= columns.OLDER
+            for block in range((low + BLOCK - 1) // BLOCK, stop // BLOCK)
+        )
+        made.order(0, size)
+        assert set(made.state) == {columns.ORDERED}
+        assert made.ancestors([stop - 1])[-1] == stop - 1
+
+
+def below(pair: tuple[int, int], low: int) -> int:
+    """The greatest of two parents that is below ``low``, or -1."""
+    return max((parent for parent in pair if parent < low), default=-1)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("bad", [-2, BLOCK + 3, 2**31 - 1])
+def test_a_band_with_damage(bad: int, which: int) -> None:
+    parents = [(rev - 1, -1) for rev in range(3 * BLOCK)]
+    pair = [BLOCK + 2, -1]
+    pair[which] = bad
+    parents[BLOCK + 3] = (pair[0], pair[1])
+    made = proxy_of(parents).columns(False)
+    assert made is not None
+    assert len(made.band(BLOCK + 4, 3 * BLOCK).ancestors([3 * BLOCK - 1])) == (
+        2 * BLOCK - 4
+    )
+    with pytest.raises(columns.Disordered):
+        made.band(BLOCK, 3 * BLOCK).ancestors([3 * BLOCK - 1])
+    with pytest.raises(columns.Disordered):
+        made.ancestors([3 * BLOCK - 1])
+    with pytest.raises(columns.Disordered):
+        made.order(0, 3 * BLOCK)
+
+
 @pytest.mark.parametrize("bad", [-2, 2**31 - 1, BLOCK + 3, BLOCK + 4, 2 * BLOCK])
 @pytest.mark.parametrize("which", [0, 1])
 def test_damage(bad: int, which: int) -> None:
@@ -135,7 +196,7 @@ def test_damage(bad: int, which: int) -> None:
             made.order(start, stop)
         assert caught.value.stop == stop
     with pytest.raises(columns.Disordered):
-        made.ancestors([2 * BLOCK - 1])
+        made.ancestors([BLOCK + 3, 2 * BLOCK - 1])
     # values are handed on as they are
     assert all_pairs(made) == parents
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from mercurial import ancestor, dagop
 
-from hgext3rd.fastrevlog.engine import columns, index, walks
+from hgext3rd.fastrevlog.engine import columns, index, missing, walks
 from support import graphs
 
 SIZES = [1, 2, 5, 30, 200, 200, 1400, 3000]
@@ -34,11 +34,19 @@ class History:
         return self.dice.sample(range(size), self.dice.randint(least, min(size, most)))
 
 
-@pytest.mark.parametrize("c_walks", [0, 6, 1 << 40])
+@pytest.mark.parametrize(
+    "many, steps, fall",
+    [(0, 0, 1), (0, 0, 40), (600, 4, 1024), (9999, 1, 40), (9999, 99, 1)],
+)
 @pytest.mark.parametrize("seed", range(30))
-def test_missing(seed: int, c_walks: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By marks, by all ancestors, and by what is thought to be quicker."""
-    monkeypatch.setattr(walks, "_C_WALKS", c_walks)
+def test_missing(
+    seed: int, many: int, steps: int, fall: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the C index, in short and long falls; as thought to be quicker; by marks."""
+    monkeypatch.setattr(missing, "_MANY", many)
+    monkeypatch.setattr(missing, "_STEPS", steps)
+    monkeypatch.setattr(missing, "_FEW", seed)
+    monkeypatch.setattr(missing, "_FIRST_FALL", fall)
     history = History(seed)
     for _ in range(5):
         known, wanted = history.some(), history.some(least=1)
@@ -46,9 +54,9 @@ def test_missing(seed: int, c_walks: int, monkeypatch: pytest.MonkeyPatch) -> No
             history.parents.__getitem__, known
         )
         expected = theirs.missingancestors(wanted)
-        assert walks.missing(history.columns, known, wanted) == expected
-        refused = set(history.some(1, 1))
-        answer = walks.missing(history.columns, known, wanted, refused)
+        assert missing.missing(history.columns, known, wanted) == expected
+        refused = frozenset(history.some(1, 1))
+        answer = missing.missing(history.columns, known, wanted, refused)
         if refused & {*expected}:
             assert answer is None
         elif answer is not None:
@@ -124,7 +132,7 @@ def test_a_walk_looks_at_no_more_than_it_needs() -> None:
     walk = walks.descending(made, [size - 1])
     assert next(walk) == size - 1
     assert made.state.count(columns.ORDERED) == 1
-    assert walks.missing(made, [size - 300], [size - 1]) == list(
+    assert missing.missing(made, [size - 300], [size - 1]) == list(
         range(size - 299, size)
     )
     assert made.state.count(columns.ORDERED) <= 2
@@ -146,7 +154,9 @@ def test_damage_is_found_before_anything_is_said_of_it() -> None:
         said.extend(walks.descending(made, [size - 1]))
     assert caught.value.stop == 2 * columns.BLOCK
     with pytest.raises(columns.Disordered):
-        walks.missing(made, [], [size - 1])
+        missing.missing(made, [], [size - 1])
+    with pytest.raises(columns.Disordered):
+        missing.missing(made, [size - 700], [size - 1, columns.BLOCK + 6])
     with pytest.raises(columns.Disordered):
         list(walks.ascending(made, {0}, 0))
     assert 0 in walks.Membership(made, [columns.BLOCK - 1])

@@ -51,6 +51,7 @@ from hgext3rd.fastrevlog.outer import (
     bundling,
     emitting,
     groups,
+    linkrevs,
     missing,
     parents,
     sources,
@@ -174,6 +175,15 @@ def do_walk(ui: Any, repo: Any, made: pathlib.Path, into: pathlib.Path) -> Any:
     return found
 
 
+def do_follow(ui: Any, repo: Any, made: pathlib.Path, into: pathlib.Path) -> Any:
+    tip = repo[b"tip"]
+    return (
+        list(repo.revs(b"follow('path:f3', startrev=tip)")),
+        [tip[path].introrev() for path in sorted(tip.manifest())],
+        [tip[path].p1().introrev() for path in sorted(tip.manifest())],
+    )
+
+
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "update": do_update,
     "archive": do_archive,
@@ -182,6 +192,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "unbundle": do_unbundle,
     "verify": do_verify,
     "walk": do_walk,
+    "follow": do_follow,
 }
 
 
@@ -254,6 +265,11 @@ def listed() -> dict[str, list[Any]]:
             (changelog.changelog, (*missing.LEFT_OUT, *parents.LEFT_OUT)),
             (ancestor.lazyancestors, ancestors.LEFT_OUT),
         ],
+        "follow": [
+            (revlog.revlog, linkrevs.LEFT_OUT),
+            (changelog.changelog, linkrevs.LEFT_OUT),
+            (ancestor.lazyancestors, linkrevs.LEFT_OUT_OF_WALKS),
+        ],
     }
 
 
@@ -313,6 +329,7 @@ _ON_OBJECTS = [
         ["changelog", "unfiltered changelog"],
         [*missing.LEFT_OUT, *parents.LEFT_OUT],
     ),
+    *itertools.product(["follow"], ["unfiltered changelog"], linkrevs.LEFT_OUT),
 ]
 ON_OBJECTS = [
     quick_if(case[0] == "walk" or "log" not in case[1], *case) for case in _ON_OBJECTS
@@ -413,7 +430,8 @@ TAKEN: dict[str, tuple[Any, str]] = {
     "bundle": (emitting._Sender, "_manifests"),
     "unbundle": (exchange.receiving.FilesStage, "work_out"),
     "verify": (wrap.standinsmod.Standins, "mark_verified"),
-    "walk": (missing.walks, "missing"),
+    "walk": (missing.missing, "missing"),
+    "follow": (linkrevs, "_reaches"),
 }
 
 
@@ -468,7 +486,7 @@ def methods() -> dict[tuple[str, str], Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("operation", ["archive", "verify"])
+@pytest.mark.parametrize("operation", ["archive", "verify", "follow"])
 def test_whatever_mercurial_calls_is_called(
     operation: str, made: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:

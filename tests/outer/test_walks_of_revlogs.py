@@ -46,6 +46,9 @@ def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
         name = f"hgext3rd.fastrevlog.outer.{module}"
         monkeypatch.setattr(sys.modules[name], "_FIRST", 2)
     monkeypatch.setattr(missing, "_NEAR", 0)
+    monkeypatch.setattr(missing.missing, "_MANY", 9)
+    monkeypatch.setattr(missing.missing, "_STEPS", 1)
+    monkeypatch.setattr(missing.missing, "_FIRST_FALL", 5)
     monkeypatch.setattr(ancestors, "_NEAR", 2)
     monkeypatch.setattr(ancestors, "_C_WALKS", 3)
     monkeypatch.setattr(walks, "_STEPS", 2)

@@ -8,16 +8,19 @@ an index is not inline its bytes are an array already, of sixteen words of four 
 an entry: the two words that hold the parents are taken out by slices with a step.
 
 Measured on CPython 3.11: 10 ns a revision to fill a block, 30 ns to see that it is in
-order; a question to the C index takes 300 ns, one to the arrays 20 ns.
+order, a third less where many blocks are wanted at once; a question to the C index
+takes 300 ns, one to the arrays 20 ns.
 
 The format of an entry is described in ``docs/formats.md``.
 """
 
 from __future__ import annotations
 
+import bisect
 import functools
 import sys
 from array import array
+from collections.abc import Sequence
 from typing import Any
 
 from . import format
@@ -38,8 +41,14 @@ BLOCK = 1 << SHIFT
 
 SUPPORTED = array('i').itemsize == _WORD
 
-# what is known of a block
-UNKNOWN, FILLED, ORDERED = 0, 1, 2
+# what is known of a block: nothing, its values, that they are below their own rev, and
+# that they are not below -1 either
+UNKNOWN, FILLED, OLDER, ORDERED = range(4)
+# Blocks that are filled, and looked at, together where many are wanted: it takes half
+# the time of one after the other.
+_RUN = 8
+# -1 with its sign bit turned over: so are the parents, to be positive numbers
+_TURNED = 2**31 - 1
 
 
 class Disordered(Exception):
@@ -94,17 +103,21 @@ class Columns:
         columns.state[:whole] = self.state[:whole]
         return columns
 
-    def fill(self, block: int) -> None:
-        """Make a block known, if it is not."""
-        if not self.state[block]:
+    def fill(self, block: int, end: int | None = None) -> None:
+        """Make a block known, or all those before the block ``end``."""
+        if end is None:
+            end = block + 1
+        if UNKNOWN in self.state[block:end]:
             start = block << SHIFT
-            stop = min(start + BLOCK, len(self.p1))
+            stop = min(end << SHIFT, len(self.p1))
             p1, p2 = _parents(self._entries(start, stop))
             if self._canonical:
                 _swap_null_parents(p1, p2)
             self.p1[start:stop] = p1
             self.p2[start:stop] = p2
-            self.state[block] = FILLED
+            self.state[block:end] = self.state[block:end].replace(
+                bytes([UNKNOWN]), bytes([FILLED])
+            )
 
     def _entries(self, start: int, stop: int) -> Any:
         """The bytes of the entries of ``range(start, stop)``, from 0 or 4 on."""
@@ -120,8 +133,15 @@ class Columns:
         """Make all blocks known."""
         block = self.state.find(UNKNOWN)
         while block >= 0:
-            self.fill(block)
-            block = self.state.find(UNKNOWN, block)
+            end = self._end_of_run(block, len(self.state))
+            self.fill(block, end)
+            block = self.state.find(UNKNOWN, end)
+
+    def _end_of_run(self, block: int, last: int) -> int:
+        """The end of the blocks, up to ``last``, to be looked at with ``block``."""
+        end = min(block + _RUN, last)
+        ordered = self.state.find(ORDERED, block, end)
+        return end if ordered < 0 else ordered
 
     def order(self, start: int, stop: int) -> None:
         """Make known all that is in ``range(start, stop)``, in order.
@@ -129,30 +149,124 @@ class Columns:
         Raises `Disordered` if a parent there is neither -1 nor an older revision.
         """
         state = self.state
-        for block in range(start >> SHIFT, (stop + BLOCK - 1) >> SHIFT):
-            if state[block] != ORDERED:
-                self.fill(block)
-                first = block << SHIFT
-                for column in (self.p1, self.p2):
-                    if not _all_older(column[first : first + BLOCK], first):
-                        raise Disordered(stop)
-                state[block] = ORDERED
+        block = start >> SHIFT
+        last = (stop + BLOCK - 1) >> SHIFT
+        while block < last:
+            if state[block] == ORDERED:
+                block += 1
+                continue
+            end = self._end_of_run(block, last)
+            self.fill(block, end)
+            first = block << SHIFT
+            for column in (self.p1, self.p2):
+                if not _all_older(column[first : end << SHIFT], first):
+                    raise Disordered(stop)
+            state[block:end] = bytes([ORDERED]) * (end - block)
+            block = end
+
+    def band(self, low: int, stop: int) -> Band:
+        """The revs of ``range(low, stop)``.
+
+        Raises `Disordered` if a parent there is not older than its child.
+        """
+        first, last = low >> SHIFT, (stop + BLOCK - 1) >> SHIFT
+        if not low and self._is_known(first, last, OLDER):
+            return Band(self._cindex, self, low, stop, ())
+        for block in range(first, last, _RUN):
+            self.fill(block, min(block + _RUN, last))
+        count = stop - low
+        ones, steps = _digits(count)
+        highest = steps + ones * (_TURNED + low)
+        bound = ones * low
+        below = 0
+        for column in (self.p1, self.p2):
+            parents = _number(column[low:stop])
+            if _borrows(highest, parents ^ (ones << 31), ones):
+                raise Disordered(stop)
+            # -1, as a number without a sign, is not below
+            below |= parents ^ bound ^ (parents - bound)
+        for block in range((low + BLOCK - 1) >> SHIFT, stop >> SHIFT):
+            self.state[block] = max(self.state[block], OLDER)
+        if not low:
+            return Band(self._cindex, self, low, stop, ())
+        # a digit is 1 where that of the revision before is less
+        content = (below & (ones << 32)).to_bytes(_WORD * (count + 1), 'little')
+        crossing = []
+        at = content.find(1)
+        while at >= 0:
+            crossing.append(low - 1 + at // _WORD)
+            at = content.find(1, at + 1)
+        return Band(self._cindex, self, low, stop, crossing)
+
+    def _is_known(self, first: int, last: int, enough: int) -> bool:
+        return min(self.state[first:last], default=enough) >= enough
 
     def ancestors(self, revs: list[int]) -> list[int]:
         """``revs``, which are in the index, and all ancestors of theirs, ascending.
 
+        Raises `Disordered`.
+        """
+        return self.band(0, max(revs, default=NULL_REV) + 1).ancestors(revs)
+
+
+class Band:
+    """The revs of a range that starts with ``low``, none of which is disordered.
+
+    ``crossing`` are those that have a parent below ``low``, and perhaps a few more;
+    null is not below.
+    """
+
+    __slots__ = ('_cindex', '_columns', 'low', '_stop', 'crossing')
+
+    def __init__(
+        self,
+        cindex: Any,
+        columns: Columns,
+        low: int,
+        stop: int,
+        crossing: Sequence[int],
+    ) -> None:
+        self._cindex = cindex
+        self._columns = columns
+        self.low = low
+        self._stop = stop
+        self.crossing = crossing
+
+    def ancestors(self, revs: list[int]) -> list[int]:
+        """``revs``, which are in the band, and their ancestors there, ascending.
+
         Made by the C index, all at once.  Raises `Disordered`.
         """
-        stop = max(revs, default=NULL_REV) + 1
-        self.order(0, stop)
         try:
+            # All revisions with less than two parents descend from null, and the
+            # others from these.  It refuses parents below -1.
             found: list[int] = self._cindex.reachableroots2(
-                NULL_REV, revs, [NULL_REV], True
+                self.low or NULL_REV,
+                [*revs, NULL_REV],
+                [NULL_REV, *self.crossing],
+                True,
             )
         except (ValueError, IndexError):
-            raise Disordered(stop) from None
-        # null is the first to be found, since all descend from it
+            raise Disordered(self._stop) from None
+        if self.crossing:
+            # what was given as a root comes first
+            found.sort()
         return found[1:]
+
+    def parents_below(self, found: list[int]) -> set[int]:
+        """The parents below the band of ``found``, which `ancestors` returned."""
+        p1, p2 = self._columns.p1, self._columns.p2
+        below: set[int] = set()
+        for rev in self.crossing:
+            if has(found, rev):
+                below.update((p1[rev], p2[rev]))
+        return {rev for rev in below if 0 <= rev < self.low}
+
+
+def has(ascending_revs: list[int], rev: int) -> bool:
+    """Is ``rev`` one of them?"""
+    place = bisect.bisect_left(ascending_revs, rev)
+    return place < len(ascending_revs) and ascending_revs[place] == rev
 
 
 def _parents(entries: Any) -> tuple[array[int], array[int]]:
@@ -187,13 +301,17 @@ def _all_older(parents: array[int], first: int) -> bool:
     a third of the time of a comparison after the other.
     """
     ones, steps = _digits(len(parents))
+    turned = _number(parents) ^ (ones << 31)
+    lowest = ones * _TURNED
+    highest = steps + ones * (_TURNED + first)
+    return not (_borrows(turned, lowest, ones) or _borrows(highest, turned, ones))
+
+
+def _number(parents: array[int]) -> int:
+    """The values as digits to the base of 2 ** 32, the first one the lowest."""
     if sys.byteorder == 'big':
         parents = array('i', reversed(parents))
-    # adding 2 ** 31 makes -1 a positive number, and turns over the sign bit
-    shifted = int.from_bytes(parents, sys.byteorder) ^ (ones << 31)
-    lowest = ones * (2**31 - 1)
-    highest = steps + ones * (2**31 - 1 + first)
-    return not (_borrows(shifted, lowest, ones) or _borrows(highest, shifted, ones))
+    return int.from_bytes(parents, sys.byteorder)
 
 
 def _borrows(minuend: int, subtrahend: int, ones: int) -> bool:

@@ -13,10 +13,9 @@ they have said anything of the revisions in it.
 
 from __future__ import annotations
 
-import bisect
 import heapq
 from collections.abc import Callable, Collection, Iterable, Iterator
-from itertools import compress, filterfalse
+from itertools import compress
 
 from . import columns as columnsmod
 
@@ -27,14 +26,8 @@ _WIDTH = 64  # revisions, of the first part of a block; then twice as many
 # a revision, this 130, but cannot stop half way.
 _STEPS = 6
 
-# For what is missing the C index walks over all of history, and what it finds is
-# compared: 70 ns a revision, where a walk by marks takes 240 to 680 for each that it
-# looks at, the more the more merges there are (a busy machine).
-_C_WALKS = 6
-
 # marks: what is wanted, and what is not, which outweighs it
 WANTED, KNOWN = 1, 2
-_ONLY_WANTED = bytes(mark == WANTED for mark in range(256))
 
 
 class Walk:
@@ -79,9 +72,11 @@ class Walk:
         """The next ancestor, or -1."""
         return -self._heap[0] if self._heap else -1
 
-    def rest(self) -> list[int]:
-        """The revs, wanted or not, from which the walk would go on."""
-        return list(self._pending)
+    def rest(self) -> tuple[list[int], list[int]]:
+        """The revs, wanted and known, from which the walk would go on."""
+        pending = self._pending
+        wanted = [rev for rev, mark in pending.items() if mark == WANTED]
+        return wanted, [rev for rev, mark in pending.items() if mark == KNOWN]
 
     def wants_more(self) -> bool:
         """Are there wanted revs still to come?"""
@@ -149,7 +144,7 @@ def descending(
     while walk.top >= low:
         if steps == _STEPS and not only_first and is_cut is None:
             # it looks as if all were wanted
-            for rev in reversed(columns.ancestors(walk.rest())):
+            for rev in reversed(columns.ancestors(walk.rest()[0])):
                 if rev < low:
                     break
                 yield rev
@@ -162,72 +157,6 @@ def descending(
             yield from part
         else:
             yield from (rev for rev in part if rev >= low)
-
-
-def missing(
-    columns: columnsmod.Columns,
-    known: Collection[int],
-    wanted: Collection[int],
-    refused: Collection[int] = (),
-) -> list[int] | None:
-    """Ancestors of ``wanted`` that are not ancestors of ``known``, ascending.
-
-    None if one of ``refused`` was met on the way.
-    """
-    top = max(wanted, default=-1)
-    if (top - max(known, default=-1)) * _C_WALKS > top:
-        return _missing_of_all(columns, known, wanted, refused)
-    walk = Walk(columns, wanted, known)
-    parts = []
-    while walk.wants_more():
-        marks = bytes(walk.step())
-        if refused:
-            for rev in compress(range(walk.start, walk.stop), marks):
-                if rev in refused:
-                    return None
-        if WANTED in marks:
-            revs = range(walk.start, walk.stop)
-            parts.append(list(compress(revs, marks.translate(_ONLY_WANTED))))
-    found: list[int] = []
-    for part in reversed(parts):
-        found += part
-    return found
-
-
-def _missing_of_all(
-    columns: columnsmod.Columns,
-    known: Collection[int],
-    wanted: Collection[int],
-    refused: Collection[int],
-) -> list[int] | None:
-    """As `missing`, by all ancestors of both, which the C index finds."""
-    every = columns.ancestors(list(wanted))
-    theirs = columns.ancestors(list(known)) if known else []
-    for rev in refused:
-        if _has(every, rev) or _has(theirs, rev):
-            return None
-    if not theirs:
-        return every
-    found: list[int] = []
-    at = their_at = 0
-    end = theirs[-1] + 1
-    # nearly all of what is known is an ancestor of both
-    for stop in range(_BLOCK, end + _BLOCK, _BLOCK):
-        stop = min(stop, end)
-        start, their_start = at, their_at
-        at = bisect.bisect_left(every, stop, at, min(at + _BLOCK, len(every)))
-        their_at = bisect.bisect_left(
-            theirs, stop, their_at, min(their_at + _BLOCK, len(theirs))
-        )
-        part, their_part = every[start:at], theirs[their_start:their_at]
-        if part != their_part:
-            found += filterfalse(set(their_part).__contains__, part)
-    return found + every[at:]
-
-
-def _has(ascending_revs: list[int], rev: int) -> bool:
-    place = bisect.bisect_left(ascending_revs, rev)
-    return place < len(ascending_revs) and ascending_revs[place] == rev
 
 
 class Membership:

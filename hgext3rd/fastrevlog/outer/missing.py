@@ -15,7 +15,7 @@ from typing import Any
 
 from .. import unchanged
 from ..engine import columns as columnsmod
-from ..engine import walks
+from ..engine import missing
 from . import parents
 
 # To begin with costs 100 microseconds, Mercurial's own walk 1 for each revision.
@@ -73,6 +73,8 @@ def _short_way(rl: Any, common: set[int], heads: set[int]) -> list[int] | None:
     if columns is None:
         return None
     try:
-        return walks.missing(columns, common, heads, getattr(rl, 'filteredrevs', ()))
+        return missing.missing(
+            columns, common, heads, frozenset(getattr(rl, 'filteredrevs', ()))
+        )
     except columnsmod.Disordered:
         return None

@@ -232,6 +232,17 @@ ROWS: dict[str, Row] = {
             ),
         ),
         Row(
+            "incoming",
+            "incoming of the newest tenth, from a path",
+            lambda _: ["incoming", "-q", "-R", "out/new", "repo"],
+            before=(
+                lambda plan: [
+                    *("clone", "-q", "--pull", "-U", "-r"),
+                    *(_newest_tenth(plan), "repo", "out/new"),
+                ],
+            ),
+        ),
+        Row(
             "convert",
             "convert of the oldest 2,000 changesets",
             lambda plan: [

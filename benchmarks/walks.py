@@ -21,7 +21,8 @@ from typing import Any
 
 from . import cli, micro, setups
 
-# Names as they stand in tables; M is the middle revision, Q one three quarters up.
+# Names as they stand in tables; M is the middle revision, Q one three quarters up, F
+# the text file with most revisions, G one of the ordinary files.
 REVSETS = (
     "::tip",
     "tip:0",
@@ -66,7 +67,7 @@ REVSETS = (
     "ancestors(tip, depth=50)",
     "descendants(M, depth=50)",
     "(tip~1000::) - public()",
-    "follow(F)",
+    "follow(F, tip)",
     "parents(wdir())",
     "merge() and wdir()",
 )
@@ -77,6 +78,9 @@ PAGES = {
     "hgweb file": "file/tip/F",
     "hgweb filelog": "log/tip/F",
     "hgweb annotate": "annotate/tip/F",
+    "hgweb file G": "file/tip/G",
+    "hgweb filelog G": "log/tip/G",
+    "hgweb annotate G": "annotate/tip/G",
     "hgweb manifest": "file/tip/",
     "hgweb raw-rev": "raw-rev/tip",
     "hgweb json-rev": "json-rev/tip",
@@ -96,10 +100,10 @@ def _asked(plan: dict[str, Any]) -> Iterator[tuple[str, str]]:
     path = plan["annotate"] or plan["longest"]
     for spec in REVSETS:
         text = spec.replace("M", str(count // 2)).replace("Q", str(count * 3 // 4))
-        yield spec, "revset " + text.replace("(F)", f"('path:{path}')")
+        yield spec, "revset " + text.replace("(F,", f"('path:{path}',")
+    files = {"F": path, "G": plan["ordinary"] or path}
     for name, page in PAGES.items():
-        at = page[:-1] + path if page.endswith("/F") else page
-        yield name, "page " + at
+        yield name, "page " + page[:-1] + files.get(page[-1:], page[-1:])
     for name in OTHERS:
         yield name, name
 
@@ -109,7 +113,9 @@ def main() -> int:
         prog="python -m benchmarks.walks",
         description="Questions about history; the first set-up is the reference.",
     )
-    rows = asked({"changesets": 0, "annotate": "F", "longest": "F"})
+    rows = asked(
+        dict.fromkeys(("annotate", "longest", "ordinary"), "F") | {"changesets": 0}
+    )
     cli.add_options(parser, rows, rounds=7, budget=20.0, separator=";")
     parser.add_argument("--seed", type=int, default=0, help="of the random choices")
     args = parser.parse_args()

@@ -112,12 +112,17 @@ class Bench:
         texts.sort(key=lambda name: (-lengths[name], name))
         binary = mercurial("utils.stringutil").binary
         annotate = next((t for t in texts if not binary(tip[t].data())), None)
+        # Of those with ten revisions or more, the one in the middle.
+        often = [name for name in texts if lengths[name] >= 10] or texts
+        often = often[len(often) // 2 :]
+        ordinary = next((t for t in often if not binary(tip[t].data())), annotate)
         return {
             "files": [name.decode("latin-1") for name in names],
             "longest": longest.decode("latin-1"),
             "longest_revisions": lengths[longest],
             "annotate": annotate and annotate.decode("latin-1"),
             "annotate_revisions": lengths[annotate] if annotate else 0,
+            "ordinary": ordinary and ordinary.decode("latin-1"),
             "changesets": len(repo),
             "filelogs": len(names),
             "revisions": sum(lengths.values()),

@@ -16,7 +16,7 @@ import pytest
 from benchmarks import command_rows, corpus, processes, results, setups, walks, worker
 
 ROOT = Path(__file__).resolve().parent.parent
-NO_PLAN = {"changesets": 0, "annotate": "F", "longest": "F"}
+NO_PLAN = {"changesets": 0, "annotate": "F", "longest": "F", "ordinary": "G"}
 SMALL = ["changelog=30", "manifest=30", "filelog=30", "lookups=50", "index=100"]
 
 

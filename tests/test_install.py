@@ -181,6 +181,30 @@ def test_a_module_that_is_used_later(
     monkeypatch.delitem(sys.modules, name)
 
 
+def test_a_module_that_is_run_while_others_are_dealt_with(
+    tmp_path: pathlib.Path, module: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What makes a row may be the first to use the module of a row before it."""
+    write(tmp_path, "used_meanwhile", "def f(): return 'f'\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def make_and_use(place: Any) -> Any:
+        __import__("used_meanwhile")
+        return make_it(place)
+
+    makers = sys.modules[install.__package__ + ".makers"]
+    monkeypatch.setattr(makers, "make_and_use", make_and_use, raising=False)
+    made = put_in(
+        Row("used_meanwhile", "f", "makers:make_it", "a test"),
+        Row("a_module", "f", "makers:make_and_use", "a test"),
+    )
+    later = sys.modules["used_meanwhile"]
+    assert [done.holder for done in made.replaced] == [module, later]
+    made.take_out()
+    assert later.f.__globals__ is vars(later)
+    monkeypatch.delitem(sys.modules, "used_meanwhile")
+
+
 def test_trouble_with_a_module_that_is_used_later(
     tmp_path: pathlib.Path, module: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

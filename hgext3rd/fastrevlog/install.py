@@ -91,13 +91,15 @@ class Installation:
             self._put_in_rows()
 
     def _put_in_rows(self) -> None:
-        made = []
-        for module, rows in self._rows.items():
-            if modulewatch.is_run(module):
-                made += self._make(sys.modules[module], rows)
+        made: list[Replaced] = []
+        rest = dict(self._rows)
+        # what makes one row may use, and so run, the module of a row before it
+        while run := [module for module in rest if modulewatch.is_run(module)]:
+            for module in run:
+                made += self._make(sys.modules[module], rest.pop(module))
         self._set(made)
-        for module in self._rows:
-            if not modulewatch.is_run(module) and module not in self._watched:
+        for module in rest:
+            if module not in self._watched:
                 self._watched.add(module)
                 modulewatch.when_run(module, self._when_run)
 

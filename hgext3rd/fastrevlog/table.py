@@ -133,13 +133,13 @@ _WALKS = (
         _REVLOG,
         'findmissingrevs',
         'outer.missing:make_findmissingrevs',
-        'revisions are marked in an array',
+        'by marks in an array, and by the C index',
     ),
     Row(
         _REVLOG,
         'findmissing',
         'outer.missing:make_findmissing',
-        'revisions are marked in an array',
+        'by marks in an array, and by the C index',
     ),
     Row(
         'mercurial.context:basefilectx',

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
+import contextlib
 import random
 import sys
 from array import array
@@ -118,6 +119,8 @@ def test_order() -> None:
             column[dice.randrange(count)] = dice.choice(wrong)
         expected = all(-1 <= p < first + n for n, p in enumerate(column))
         assert columns._all_older(column, first) == expected, (column, first)
+        expected = all(p < first + n for n, p in enumerate(column))
+        assert columns._all_older(column, first, columns.OLDER) == expected
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -146,11 +149,9 @@ def test_bands(seed: int) -> None:
         both = {parent for rev in found for parent in parents[rev]}
         expected = {parent for parent in both if 0 <= parent < low}
         assert band.parents_below(sorted(found)) == expected
-        # what was learned of whole blocks is of use to other questions
-        assert all(
-            made.state[block] >= columns.OLDER
-            for block in range((low + BLOCK - 1) // BLOCK, stop // BLOCK)
-        )
+        # what was learned is of use to other questions
+        blocks = range(low // BLOCK, (stop + BLOCK - 1) // BLOCK)
+        assert all(made.state[block] >= columns.OLDER for block in blocks)
         made.order(0, size)
         assert set(made.state) == {columns.ORDERED}
         assert made.ancestors([stop - 1])[-1] == stop - 1
@@ -170,15 +171,58 @@ def test_a_band_with_damage(bad: int, which: int) -> None:
     parents[BLOCK + 3] = (pair[0], pair[1])
     made = proxy_of(parents).columns(False)
     assert made is not None
-    assert len(made.band(BLOCK + 4, 3 * BLOCK).ancestors([3 * BLOCK - 1])) == (
-        2 * BLOCK - 4
+    # bands beside it are answered, and say nothing of it
+    assert made.band(2 * BLOCK, 3 * BLOCK).ancestors([3 * BLOCK - 1]) == list(
+        range(2 * BLOCK, 3 * BLOCK)
     )
-    with pytest.raises(columns.Disordered):
-        made.band(BLOCK, 3 * BLOCK).ancestors([3 * BLOCK - 1])
+    assert made.band(0, BLOCK).ancestors([BLOCK - 1]) == list(range(BLOCK))
+    for low, stop in ((BLOCK + 4, 3 * BLOCK), (BLOCK, 3 * BLOCK), (0, BLOCK + 4)):
+        if bad != -2:
+            with pytest.raises(columns.Disordered):
+                made.band(low, stop)
+        elif low <= BLOCK + 3:
+            # this the C index refuses when it comes there
+            with pytest.raises(columns.Disordered):
+                made.band(low, stop).ancestors([stop - 1])
     with pytest.raises(columns.Disordered):
         made.ancestors([3 * BLOCK - 1])
     with pytest.raises(columns.Disordered):
         made.order(0, 3 * BLOCK)
+
+
+def test_a_band_with_damage_at_its_edge() -> None:
+    """A part of a block that was looked at is not all of it."""
+    for bad in (BLOCK + 10, 2 * BLOCK - 10):
+        parents = [(rev - 1, -1) for rev in range(3 * BLOCK)]
+        parents[bad] = (bad + 1, -1)
+        for low, stop in ((BLOCK + 100, 3 * BLOCK), (0, BLOCK + 100)):
+            made = proxy_of(parents).columns(False)
+            assert made is not None
+            with contextlib.suppress(columns.Disordered):
+                made.band(low, stop)
+            with pytest.raises(columns.Disordered):
+                made.ancestors([3 * BLOCK - 1])
+
+
+def test_numbers_are_of_a_bounded_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    orig = columns._digits
+
+    def digits(count: int) -> tuple[int, int]:
+        asked.append(count)
+        return orig(count)
+
+    monkeypatch.setattr(columns, "_digits", digits)
+    size = 70_000
+    made = proxy_of([(rev - 1, -1) for rev in range(size)]).columns(True)
+    assert made is not None
+    assert set(made.band(1000, size).crossing) <= {1000, 1001}
+    assert made.ancestors([size - 1]) == list(range(size))
+    assert max(asked) == columns._RUN * BLOCK
+    # nothing is looked at again
+    asked.clear()
+    assert made.ancestors([size - 1]) == list(range(size))
+    assert not asked
 
 
 @pytest.mark.parametrize("bad", [-2, 2**31 - 1, BLOCK + 3, BLOCK + 4, 2 * BLOCK])
@@ -206,8 +250,11 @@ def test_both_orders_of_bytes(monkeypatch: Any) -> None:
     other = "big" if sys.byteorder == "little" else "little"
     entries = graphs.index_bytes([(1, 2), (-1, 258), (0x01020304, -1)])
     here = columns._parents(entries)
+    number = columns._number(here[0])
+    assert number == 1 + (0xFFFFFFFF << 32) + (0x01020304 << 64)
     monkeypatch.setattr(columns.sys, "byteorder", other)
     there = columns._parents(entries)
+    assert columns._number(there[0]) == number
     for column in there:
         column.byteswap()
     assert there == here

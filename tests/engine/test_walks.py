@@ -34,33 +34,94 @@ class History:
         return self.dice.sample(range(size), self.dice.randint(least, min(size, most)))
 
 
+class Refused(Exception):
+    """A parent that Mercurial may not be told of was asked for."""
+
+
+@pytest.mark.parametrize("sparse", [0, 8, 1 << 40])
 @pytest.mark.parametrize(
-    "many, steps, fall",
-    [(0, 0, 1), (0, 0, 40), (600, 4, 1024), (9999, 1, 40), (9999, 99, 1)],
+    ("steps", "fall"), [(0, 1), (0, 40), (4, 1024), (1, 40), (99, 1)]
 )
 @pytest.mark.parametrize("seed", range(30))
 def test_missing(
-    seed: int, many: int, steps: int, fall: int, monkeypatch: pytest.MonkeyPatch
+    seed: int, steps: int, fall: int, sparse: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the C index, in short and long falls; as thought to be quicker; by marks."""
-    monkeypatch.setattr(missing, "_MANY", many)
     monkeypatch.setattr(missing, "_STEPS", steps)
+    monkeypatch.setattr(missing, "_FEW_STEPS", min(steps, 2))
+    monkeypatch.setattr(missing, "_SPARSE", sparse)
+    monkeypatch.setattr(missing, "_CROSSED", [1, 4, 50][seed % 3])
     monkeypatch.setattr(missing, "_FEW", seed)
     monkeypatch.setattr(missing, "_FIRST_FALL", fall)
     history = History(seed)
     for _ in range(5):
         known, wanted = history.some(), history.some(least=1)
-        theirs = ancestor.incrementalmissingancestors(
-            history.parents.__getitem__, known
-        )
+        refused: frozenset[int] = frozenset()
+
+        def parents(rev: int) -> tuple[int, int]:
+            if rev in refused:  # noqa: B023
+                raise Refused
+            return history.parents[rev]
+
+        theirs = ancestor.incrementalmissingancestors(parents, known)
         expected = theirs.missingancestors(wanted)
         assert missing.missing(history.columns, known, wanted) == expected
         refused = frozenset(history.some(1, 1))
         answer = missing.missing(history.columns, known, wanted, refused)
-        if refused & {*expected}:
-            assert answer is None
-        elif answer is not None:
+        every = {
+            *ancestor.lazyancestors(history.parents.__getitem__, [*known, *wanted])
+        }
+        if not refused & {*every, *known, *wanted}:
             assert answer == expected
+        try:
+            theirs = ancestor.incrementalmissingancestors(parents, known)
+            assert theirs.missingancestors(wanted) == expected
+        except Refused:
+            assert answer is None
+        else:
+            assert answer is None or answer == expected
+
+
+def test_few_ancestors_far_apart_are_walked_by_marks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where nearly nothing is an ancestor, nearly nothing is looked at."""
+    size = 40 * columns.BLOCK
+    parents = [(max(0, rev - 4000) if rev else -1, -1) for rev in range(size)]
+    made = made_of(parents)
+    monkeypatch.setattr(missing, "_fall", None)
+    found = missing.missing(made, [100], [size - 1])
+    assert found == list(range((size - 1) % 4000, size, 4000))
+    assert made.state.count(columns.UNKNOWN) > 30
+
+
+def test_many_parents_far_below_are_compared_at_once() -> None:
+    """Falls would carry them along, again and again."""
+    dice = random.Random(3)
+    size = 20 * columns.BLOCK
+    parents = [(rev - 1, dice.randrange(rev) if rev > 1 else -1) for rev in range(size)]
+    made = made_of(parents)
+    bands = []
+    orig = columns.Columns.band
+
+    def band(self: columns.Columns, low: int, stop: int) -> columns.Band:
+        bands.append((low, stop))
+        return orig(self, low, stop)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(columns.Columns, "band", band)
+        found = missing.missing(made, [size // 2], [size - 1])
+    assert found == list(range(size // 2 + 1, size))
+    assert len(bands) <= 3
+
+
+def made_of(parents: list[tuple[int, int]]) -> columns.Columns:
+    data = graphs.index_bytes(parents)
+    proxy = index.IndexProxy(graphs.parse(data))
+    proxy.source = index.Source(data, len(parents))
+    made = proxy.columns(True)
+    assert made is not None
+    return made
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from mercurial import hg
 from mercurial import ui as uimod
+from mercurial.node import wdirrev
 
 from hgext3rd.fastrevlog import settings, stores
 from hgext3rd.fastrevlog.outer import linkrevs
@@ -18,6 +19,7 @@ from support import enginelab, histories
 
 PARENTS = 24  # bytes; where the parents begin in an entry of an index
 ENTRY = 64  # bytes
+COUNT = 72  # changesets
 
 
 def answers(repo: Any) -> list[Any]:
@@ -31,13 +33,23 @@ def answers(repo: Any) -> list[Any]:
 def of_changeset(repo: Any, ctx: Any) -> list[Any]:
     found: list[Any] = []
     for path in ctx.files():
-        if path in ctx:
-            fctx = ctx[path]
-            found.append(said(fctx.introrev))
-            for parent in fctx.parents():
-                found += [said(parent.introrev), said(parent.rev)]
-            follow = b"follow(%s, startrev=%d)"
-            found.append(said(lambda: list(repo.revs(follow, path, ctx.rev()))))  # noqa: B023
+        if path not in ctx:
+            continue
+        fctx = ctx[path]
+        found.append(said(fctx.introrev))
+        for parent in fctx.parents():
+            found += [said(parent.introrev), said(parent.rev)]
+        follow = b"follow(%s, startrev=%d)"
+        found.append(said(lambda: list(repo.revs(follow, path, ctx.rev()))))  # noqa: B023
+        # as mergecopy, or nobody, asks
+        count = len(repo)
+        for source in (None, -1, 0, count - 1, count, wdirrev, True, 2**70):
+            asked = fctx.filectx(fctx.filenode())
+            found.append(said(lambda: asked._adjustlinkrev(source)))  # noqa: B023
+        # of all its ancestors, as log and annotate ask
+        revs = [count - 1] if ctx.rev() % 2 else [ctx.rev()]
+        fctx._ancestrycontext = repo.changelog.ancestors(revs, inclusive=True)
+        found.append(said(lambda: fctx._adjustlinkrev(count - 1)))  # noqa: B023
     return found
 
 
@@ -51,7 +63,8 @@ def said(ask: Any) -> Any:
 
 def both(folder: pathlib.Path, asked: list[Any]) -> list[Any]:
     """What Mercurial says, and so do we.  The C index's answers go into ``asked``."""
-    theirs = answers(hg.repository(uimod.ui.load(), bytes(folder)).unfiltered())
+    alone = hg.repository(uimod.ui.load(), bytes(folder))
+    theirs, seen = answers(alone.unfiltered()), answers(alone)
     with enginelab.installed() as ui, pytest.MonkeyPatch.context() as patch:
         orig = linkrevs._reaches
 
@@ -64,6 +77,7 @@ def both(folder: pathlib.Path, asked: list[Any]) -> list[Any]:
         repo = hg.repository(ui, bytes(folder))
         stores.attach(repo.unfiltered(), settings.of(ui))
         assert answers(repo.unfiltered()) == theirs
+        assert answers(repo) == seen
         assert repo.unfiltered().changelog._inner.is_fastrevlog
     return theirs
 
@@ -90,11 +104,12 @@ def test_histories(seed: int, tmp_path: pathlib.Path) -> None:
     assert {*asked} == {True, False}
 
 
-@pytest.mark.parametrize("parent", [-3, 2**31 - 1, 59, 45])
+@pytest.mark.parametrize("parent", [-3, 2**31 - 1, COUNT, 59, 45])
 @pytest.mark.parametrize("which", [0, 1])
 def test_damage(parent: int, which: int, tmp_path: pathlib.Path) -> None:
     changelog = make(tmp_path / "repo", 3).repo.unfiltered().changelog
     index = changelog.index
+    assert len(index) == COUNT
     rev = 40
     at = rev * ENTRY + PARENTS + 4 * which
     if changelog._inline:

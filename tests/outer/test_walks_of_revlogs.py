@@ -323,6 +323,38 @@ def test_damaged_parents(folder: pathlib.Path) -> None:
             pair.same(lambda cl, t=tip: cl.headrevs(set(range(t + 1))))
 
 
+@pytest.mark.parametrize("near", [0, 2, 24])
+def test_membership_with_damaged_parents(
+    near: int, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error that ends Mercurial's walk is no answer."""
+    monkeypatch.setattr(ancestors, "_NEAR", near)
+    size = 72
+    dice = random.Random(near)
+    for bad in (size, size + 1, 2**31 - 1, 60):
+        for which in (0, 1):
+            parents = [
+                (rev - 1, dice.randrange(-1, max(rev, 1))) for rev in range(size)
+            ]
+            wrong = [49, 20]
+            wrong[which] = bad
+            parents[50] = (wrong[0], wrong[1])
+            pair = Pair(folder, parents)
+            for top, target in itertools.product((50, 51, 60), range(60)):
+
+                def asked(cl: Any, top: int = top, target: int = target) -> Any:
+                    return said(lambda: target in cl.ancestors([top], inclusive=True))
+
+                assert asked(pair.ours) == asked(pair.theirs), (top, target)
+
+
+def said(ask: Callable[[], Any]) -> Any:
+    try:
+        return ask()
+    except Exception:
+        return "failed"
+
+
 def test_what_others_wrap_is_called(folder: pathlib.Path) -> None:
     """By class, before and after, and on an object."""
     parents = [(rev - 1, -1) for rev in range(50)]

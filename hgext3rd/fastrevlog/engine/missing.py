@@ -5,7 +5,9 @@
 The C index finds all ancestors down to a given revision, at a twentieth of what marks
 cost.  Two such walks, of what is wanted and of what is known, are compared; where
 ancestors of what is wanted go on below, so do the walks, each time twice as far.  So
-the work is in proportion to how far down something is missing.
+the work is in proportion to how far down something is missing, if most revisions that
+are passed are ancestors.  Marks are kept to where they are few, which marks pass over
+at no cost; and where revisions have parents far below, all of history is compared.
 """
 
 from __future__ import annotations
@@ -18,11 +20,14 @@ from itertools import compress, filterfalse
 from . import columns as columnsmod
 from . import walks
 
-# A walk of the C index is worth its beginning where so many revisions are walked over:
-# so far apart are the newest that are wanted and known, or so many steps of the walk by
-# marks, which together make 960, were not enough.
+# A walk of the C index is worth its beginning where the newest that are wanted and the
+# newest that are known are so far apart, or where so many steps of a walk by marks were
+# not enough: they make 960 revisions.  Two show whether most revisions are ancestors.
 _MANY = 600
 _STEPS = 4
+_FEW_STEPS = 2
+_SPARSE = 8  # fewer than one of so many is an ancestor
+_CROSSED = 4  # more than one of so many has a parent below
 # revisions that the walks go down below what is known, at first
 _FIRST_FALL = 1024
 _FEW = 256  # missing revisions that are found one after the other
@@ -43,26 +48,28 @@ def missing(
     """
     parts: list[list[int]] = []
     gap = max(wanted, default=-1) - max(known, default=-1)
-    if abs(gap) < _MANY:
-        walk = walks.Walk(columns, wanted, known)
-        for _ in range(_STEPS):
-            if not walk.wants_more():
-                return _joined(parts)
-            marks = bytes(walk.step())
-            revs = range(walk.start, walk.stop)
-            if refused and not refused.isdisjoint(compress(revs, marks)):
-                return None
-            if walks.WANTED in marks:
-                parts.append(list(compress(revs, marks.translate(_ONLY_WANTED))))
-        wanted, known = walk.rest()
-    if not _fall(columns, set(known), set(wanted), refused, parts):
-        return None
-    return _joined(parts)
-
-
-def _joined(descending_parts: list[list[int]]) -> list[int]:
+    patience = _STEPS if abs(gap) < _MANY else _FEW_STEPS
+    walk = walks.Walk(columns, wanted, known)
+    top, steps, seen = walk.top, 0, 0
+    while walk.wants_more():
+        if steps >= patience:
+            if seen * _SPARSE > top - walk.start:
+                wanted, known = walk.rest()
+                if not _fall(columns, set(known), set(wanted), refused, parts):
+                    return None
+                break
+            top, steps, seen = walk.start, 0, 0
+            patience = _STEPS
+        marks = bytes(walk.step())
+        revs = range(walk.start, walk.stop)
+        if refused and not refused.isdisjoint(compress(revs, marks)):
+            return None
+        if walks.WANTED in marks:
+            parts.append(list(compress(revs, marks.translate(_ONLY_WANTED))))
+        steps += 1
+        seen += len(marks) - marks.count(0)
     found: list[int] = []
-    for part in reversed(descending_parts):
+    for part in reversed(parts):
         found += part
     return found
 
@@ -84,8 +91,11 @@ def _fall(
         if not wanted:
             return True
         band = columns.band(low, stop)
+        if len(band.crossing) * _CROSSED > stop - low:
+            low = 0
+            band = columns.band(low, stop)
         theirs, known = _ancestors(band, known)
-        few = _by_hand(columns, wanted, theirs, low) if theirs else None
+        few = _by_hand(columns, wanted, theirs, low) if theirs and low else None
         if few is None:
             found, wanted = _ancestors(band, wanted)
         else:
@@ -120,11 +130,12 @@ def _by_hand(
     None if it is much.
     """
     p1, p2 = columns.p1, columns.p2
-    heap = [-rev for rev in wanted]
+    heap = [-rev for rev in wanted if rev >= low]
+    below = {rev for rev in wanted if rev < low}
     heapq.heapify(heap)
     found: list[int] = []
     last = -1
-    while heap and heap[0] <= -low:
+    while heap:
         rev = -heapq.heappop(heap)
         if rev == last or columnsmod.has(theirs, rev):
             continue
@@ -133,11 +144,14 @@ def _by_hand(
         last = rev
         found.append(rev)
         for parent in (p1[rev], p2[rev]):
-            if parent < -1:
+            if parent >= low:
+                heapq.heappush(heap, -parent)
+            elif parent >= 0:
+                below.add(parent)
+            elif parent < -1:
                 raise columnsmod.Disordered(rev + 1)
-            heapq.heappush(heap, -parent)
     found.reverse()
-    return found, {-place for place in heap if place <= 0}
+    return found, below
 
 
 def _without(every: list[int], theirs: list[int], low: int) -> list[int]:

@@ -100,24 +100,27 @@ class LazyAncestors(ancestor.lazyancestors):  # type: ignore[misc]
         top = max(seeds)
         if target > top or target < 0 or target < self._stoprev:
             return False
-        try:
-            if self._members is None:
-                distance = top - target
-                if distance < _NEAR:
-                    return super().__contains__(target)
-                if self._spent < _C_WALKS * distance:
-                    self._spent += distance
-                    index = self._parentrevs.__self__.index
-                    return bool(index.reachableroots2(target, seeds, [target], False))
+        columns = None
+        if self._members is None:
+            distance = top - target
+            if distance < _NEAR:
+                return super().__contains__(target)
+            if self._spent >= _C_WALKS * distance:
                 columns = self._columns()
                 if columns is None:
                     return super().__contains__(target)
+        try:
+            if self._members is None:
+                if columns is None:
+                    self._spent += distance
+                    index = self._parentrevs.__self__.index
+                    return bool(index.reachableroots2(target, seeds, [target], False))
                 self._members = walks.Membership(columns, seeds)
             return target in self._members
         except (*_C_ERRORS, columnsmod.Disordered):
             # damaged
             self._seeds = []
-            return super().__contains__(target)
+        return super().__contains__(target)
 
 
 def make_ancestors(place: Any) -> Any:

@@ -1,9 +1,10 @@
 # Ancestors of some revisions that are not ancestors of others.
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""``findmissingrevs`` and ``findmissing`` by marks in an array.
+"""``findmissingrevs`` and ``findmissing`` by marks and by the C index.
 
 ``only()``, ``{latesttag}`` and everything outgoing rest on them.  Where Mercurial moves
-revisions between three sets, a mark says here what each is an ancestor of.
+revisions between three sets, a mark says here what each is an ancestor of, and where
+there is much the C index is asked (:mod:`..engine.missing`).
 
 Mercurial's ``incrementalmissingancestors`` stays: what discovery asks of it next
 depends on which revisions its walks have come by.

@@ -153,26 +153,25 @@ class Columns:
                 return place
         return end
 
-    def order(self, start: int, stop: int, enough: int = ORDERED) -> None:
+    def order(self, start: int, stop: int) -> None:
         """Make known all that is in ``range(start, stop)``, in order.
 
-        Raises `Disordered` if a parent there is neither -1 nor an older revision.  If
-        ``OLDER`` is enough, those below -1 may pass.
+        Raises `Disordered` if a parent there is neither -1 nor an older revision.
         """
         state = self.state
         block = start >> SHIFT
         last = (stop + BLOCK - 1) >> SHIFT
         while block < last:
-            if state[block] >= enough:
+            if state[block] == ORDERED:
                 block += 1
                 continue
-            end = self._end_of_run(block, last, enough)
+            end = self._end_of_run(block, last, ORDERED)
             self.fill(block, end)
             first = block << SHIFT
             for column in (self.p1, self.p2):
-                if not _all_older(column[first : end << SHIFT], first, enough):
+                if not _all_older(column[first : end << SHIFT], first):
                     raise Disordered(stop)
-            state[block:end] = bytes([enough]) * (end - block)
+            state[block:end] = bytes([ORDERED]) * (end - block)
             block = end
 
     def band(self, low: int, stop: int) -> Band:
@@ -180,37 +179,33 @@ class Columns:
 
         Raises `Disordered` if a parent there is not older than its child.
         """
-        self.order(low, stop, OLDER)
+        state = self.state
         crossing: list[int] = []
-        if low:
-            for start in range(low, stop, _RUN << SHIFT):
-                end = min(stop, start + (_RUN << SHIFT))
-                crossing += self._crossing(low, start, end)
+        last = (stop + BLOCK - 1) >> SHIFT
+        for block in range(low >> SHIFT, last, _RUN):
+            end = min(block + _RUN, last)
+            known = min(state[block:end]) >= OLDER
+            if known and not low:
+                continue
+            self.fill(block, end)
+            start = block << SHIFT
+            columns = [column[start : end << SHIFT] for column in (self.p1, self.p2)]
+            numbers = list(map(_number, columns))
+            count = len(columns[0])
+            if not known:
+                ones, steps = _digits(count)
+                highest = steps + ones * (_TURNED + start)
+                for number in numbers:
+                    if _borrows(highest, number ^ (ones << 31), ones):
+                        raise Disordered(stop)
+                for place in range(block, end):
+                    state[place] = max(state[place], OLDER)
+            if low:
+                found = _crossing(low, start, count, numbers)
+                if start < low or start + count > stop:
+                    found = [rev for rev in found if low <= rev < stop]
+                crossing += found
         return Band(self._cindex, self, low, stop, crossing)
-
-    def _crossing(self, low: int, start: int, stop: int) -> Iterable[int]:
-        """The revs of ``range(start, stop)`` that have a parent below ``low``.
-
-        And perhaps a few that have ``low`` itself.
-        """
-        count = stop - start
-        ones, _steps = _digits(count)
-        bound = ones * low
-        below = 0
-        for column in (self.p1, self.p2):
-            # -1, as a number without a sign, is not below
-            parents = _number(column[start:stop])
-            below |= parents ^ bound ^ (parents - bound)
-        # a digit is 1 where that of the revision before is less
-        content = (below & (ones << 32)).to_bytes(_WORD * (count + 1), 'little')
-        if content.count(1) * _DENSE > count:
-            return compress(range(start, stop), content[_WORD::_WORD])
-        crossing = []
-        at = content.find(1)
-        while at >= 0:
-            crossing.append(start - 1 + at // _WORD)
-            at = content.find(1, at + 1)
-        return crossing
 
     def ancestors(self, revs: list[int]) -> list[int]:
         """``revs``, which are in the index, and all ancestors of theirs, ascending.
@@ -307,10 +302,8 @@ def _swap_null_parents(p1: array[int], p2: array[int]) -> None:
         at = content.find(_NULL_BYTES, at + 1)
 
 
-def _all_older(parents: array[int], first: int, enough: int = ORDERED) -> bool:
+def _all_older(parents: array[int], first: int) -> bool:
     """Is -1 <= ``parents[i]`` < ``first + i`` for every i?
-
-    If ``OLDER`` is enough, values below -1 may pass.
 
     All are compared at once, as the digits, to the base of 2 ** 32, of three large
     numbers: the lowest values allowed, the parents, the highest ones allowed.  A
@@ -320,9 +313,32 @@ def _all_older(parents: array[int], first: int, enough: int = ORDERED) -> bool:
     ones, steps = _digits(len(parents))
     turned = _number(parents) ^ (ones << 31)
     highest = steps + ones * (_TURNED + first)
-    if _borrows(highest, turned, ones):
-        return False
-    return enough == OLDER or not _borrows(turned, ones * _TURNED, ones)
+    return not (
+        _borrows(highest, turned, ones) or _borrows(turned, ones * _TURNED, ones)
+    )
+
+
+def _crossing(low: int, start: int, count: int, numbers: list[int]) -> list[int]:
+    """The revs, of ``count`` from ``start`` on, that have a parent below ``low``.
+
+    And perhaps a few that have ``low`` itself.  ``numbers`` are their parents.
+    """
+    ones, _steps = _digits(count)
+    bound = ones * low
+    below = 0
+    for parents in numbers:
+        # -1, as a number without a sign, is not below
+        below |= parents ^ bound ^ (parents - bound)
+    # a digit is 1 where that of the revision before is less
+    content = (below & (ones << 32)).to_bytes(_WORD * (count + 1), 'little')
+    if content.count(1) * _DENSE > count:
+        return list(compress(range(start, start + count), content[_WORD::_WORD]))
+    found = []
+    at = content.find(1)
+    while at >= 0:
+        found.append(start - 1 + at // _WORD)
+        at = content.find(1, at + 1)
+    return found
 
 
 def _number(parents: array[int]) -> int:

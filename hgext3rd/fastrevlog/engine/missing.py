@@ -22,10 +22,10 @@ from . import walks
 
 # A walk of the C index is worth its beginning where the newest that are wanted and the
 # newest that are known are so far apart, or where so many steps of a walk by marks were
-# not enough: they make 960 revisions.  Two show whether most revisions are ancestors.
+# not enough: they make 960 revisions.  One shows whether most are ancestors.
 _MANY = 600
 _STEPS = 4
-_FEW_STEPS = 2
+_FEW_STEPS = 1
 _SPARSE = 8  # fewer than one of so many is an ancestor
 _CROSSED = 4  # more than one of so many has a parent below
 # revisions that the walks go down below what is known, at first
@@ -105,6 +105,8 @@ def _fall(
         parts.append(_without(found, theirs, low))
         stop = low
         low = max(0, min(low, max(wanted, default=0)) - fall)
+        # what is looked at are whole blocks
+        low = low >> columnsmod.SHIFT << columnsmod.SHIFT
         fall *= 2
 
 

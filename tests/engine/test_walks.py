@@ -144,8 +144,10 @@ def test_descending_and_membership(seed: int) -> None:
             assert (rev in members) == (rev in everything)
 
 
+@pytest.mark.parametrize("steps", [0, 1, 6])
 @pytest.mark.parametrize("seed", range(30))
-def test_ascending(seed: int) -> None:
+def test_ascending(seed: int, steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walks, "_STEPS", steps)
     history = History(seed)
     size = len(history.parents)
     for _ in range(3):
@@ -220,6 +222,8 @@ def test_damage_is_found_before_anything_is_said_of_it() -> None:
         missing.missing(made, [size - 700], [size - 1, columns.BLOCK + 6])
     with pytest.raises(columns.Disordered):
         list(walks.ascending(made, {0}, 0))
+    with pytest.raises(columns.Disordered):
+        made.descendants({0}, 5)
     assert 0 in walks.Membership(made, [columns.BLOCK - 1])
     with pytest.raises(columns.Disordered):
         assert 0 in walks.Membership(made, [size - 1])

@@ -20,7 +20,7 @@ import bisect
 import functools
 import sys
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import compress
 from typing import Any
 
@@ -214,6 +214,21 @@ class Columns:
         """
         return self.band(0, max(revs, default=NULL_REV) + 1).ancestors(revs)
 
+    def descendants(self, seen: Collection[int], start: int) -> list[int]:
+        """Those of ``seen`` and their descendants from ``start`` on, ascending.
+
+        ``seen`` holds all descendants below ``start`` of what is in it.  Made by the
+        C index, all at once.  Raises `Disordered`.
+        """
+        stop = len(self.p1)
+        band = self.band(start, stop)
+        p1, p2 = self.p1, self.p2
+        roots = [rev for rev in seen if rev >= start]
+        for rev in band.crossing:
+            if p1[rev] in seen or p2[rev] in seen:
+                roots.append(rev)
+        return band.descendants(roots)
+
 
 class Band:
     """The revs of a range that starts with ``low``; their parents are older than they.
@@ -258,6 +273,21 @@ class Band:
             # what was given as a root comes first
             found.sort()
         return found[1:]
+
+    def descendants(self, roots: list[int]) -> list[int]:
+        """``roots`` and their descendants, of a band that ends with the index.
+
+        Ascending.  Raises `Disordered`.
+        """
+        cindex = self._cindex
+        try:
+            # Whatever descends from them is an ancestor of a head.
+            heads = [rev for rev in cindex.headrevs() if rev >= self.low]
+            found: list[int] = cindex.reachableroots2(self.low, heads, roots, True)
+        except (ValueError, IndexError):
+            raise Disordered(self._stop) from None
+        found.sort()
+        return found
 
     def parents_below(self, found: list[int]) -> set[int]:
         """The parents below the band of ``found``, which `ancestors` returned."""

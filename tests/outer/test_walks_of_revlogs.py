@@ -53,6 +53,7 @@ def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ancestors, "_C_WALKS", 3)
     monkeypatch.setattr(walks, "_STEPS", 2)
     monkeypatch.setattr(walks, "_WIDTH", 4)
+    monkeypatch.setattr(walks, "_FIRST_FALL", 2)
 
 
 class Pair:

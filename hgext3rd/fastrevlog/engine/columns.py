@@ -274,6 +274,20 @@ class Band:
             found.sort()
         return found[1:]
 
+    def walk(self, revs: set[int]) -> tuple[list[int], set[int]]:
+        """``revs`` and their ancestors in the band, ascending, and the next ones below.
+
+        None of ``revs`` is above the band.  All ancestors of theirs are among the
+        former, or ancestors of the latter.  Raises `Disordered`.
+        """
+        within = [rev for rev in revs if rev >= self.low]
+        if not within:
+            return [], revs
+        found = self.ancestors(within)
+        below = self.parents_below(found)
+        below.update(rev for rev in revs if rev < self.low)
+        return found, below
+
     def descendants(self, roots: list[int]) -> list[int]:
         """``roots`` and their descendants, of a band that ends with the index.
 
@@ -303,7 +317,7 @@ class Band:
         return {rev for rev in below if 0 <= rev < low}
 
 
-def has(ascending_revs: list[int], rev: int) -> bool:
+def has(ascending_revs: Sequence[int], rev: int) -> bool:
     """Is ``rev`` one of them?"""
     place = bisect.bisect_left(ascending_revs, rev)
     return place < len(ascending_revs) and ascending_revs[place] == rev

@@ -94,10 +94,10 @@ def _fall(
         if len(band.crossing) * _CROSSED > stop - low:
             low = 0
             band = columns.band(low, stop)
-        theirs, known = _ancestors(band, known)
+        theirs, known = band.walk(known)
         few = _by_hand(columns, wanted, theirs, low) if theirs and low else None
         if few is None:
-            found, wanted = _ancestors(band, wanted)
+            found, wanted = band.walk(wanted)
         else:
             found, wanted = few
         if refused and not (refused.isdisjoint(found) and refused.isdisjoint(theirs)):
@@ -108,20 +108,6 @@ def _fall(
         # what is looked at are whole blocks
         low = low >> columnsmod.SHIFT << columnsmod.SHIFT
         fall *= 2
-
-
-def _ancestors(band: columnsmod.Band, revs: set[int]) -> tuple[list[int], set[int]]:
-    """``revs`` and their ancestors in the band, ascending, and the next ones below.
-
-    All ancestors of ``revs`` are among the former, or ancestors of the latter.
-    """
-    within = [rev for rev in revs if rev >= band.low]
-    if not within:
-        return [], revs
-    found = band.ancestors(within)
-    below = band.parents_below(found)
-    below.update(rev for rev in revs if rev < band.low)
-    return found, below
 
 
 def _by_hand(

@@ -14,6 +14,7 @@ they have said anything of the revisions in it.
 from __future__ import annotations
 
 import heapq
+from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import compress
 
@@ -25,6 +26,9 @@ _WIDTH = 64  # revisions, of the first part of a block; then twice as many
 # After so many steps, 1,500 revisions, the rest is left to the C index: it takes 15 ns
 # a revision, this 130 and more, but cannot stop half way.
 _STEPS = 6
+
+# revisions that membership is found out for below the one that is asked about, at first
+_FIRST_FALL = 1024
 
 # marks: what is wanted, and what is not, which outweighs it
 WANTED, KNOWN = 1, 2
@@ -160,30 +164,34 @@ def descending(
 
 
 class Membership:
-    """Is a rev one of ``revs`` or of their ancestors?  Found out down to that rev."""
+    """Is a rev one of ``revs`` or of their ancestors?  Found out down to that rev.
 
-    __slots__ = ('_walk', '_parts', 'low')
+    By the C index, in bands, each twice as deep as the one above.  Raises `Disordered`.
+    """
+
+    __slots__ = ('_columns', '_rest', '_bands', '_fall', 'low')
 
     def __init__(self, columns: columnsmod.Columns, revs: Iterable[int]) -> None:
-        self._walk = Walk(columns, revs)
-        self._parts: dict[int, bytearray] = {}
-        self.low = len(columns)  # all is known from here on
+        self._columns = columns
+        self._rest = set(revs)  # from which ancestors go on below
+        self._bands: list[tuple[int, array[int]]] = []
+        self._fall = _FIRST_FALL
+        self.low = max(self._rest, default=-1) + 1  # all is known from here on
 
     def __contains__(self, rev: int) -> bool:
-        if rev < self.low:
+        if 0 <= rev < self.low:
             self._extend(rev)
-        part = self._parts.get(rev >> _SHIFT)
-        return part is not None and part[rev & (_BLOCK - 1)] != 0
+        for low, found in self._bands:
+            if rev >= low:
+                return columnsmod.has(found, rev)
+        return False
 
     def _extend(self, rev: int) -> None:
-        walk = self._walk
-        while walk.top >= rev:
-            marks = walk.step()
-            part = self._parts.setdefault(walk.start >> _SHIFT, bytearray(_BLOCK))
-            place = walk.start & (_BLOCK - 1)
-            part[place : place + len(marks)] = bytes(marks)
-            self.low = walk.start
-        self.low = min(self.low, rev)
+        low = max(0, rev - self._fall) >> _SHIFT << _SHIFT
+        found, self._rest = self._columns.band(low, self.low).walk(self._rest)
+        self._bands.append((low, array('i', found)))
+        self._fall *= 2
+        self.low = low
 
 
 def ascending(

@@ -75,6 +75,11 @@ def _newest_tenth(plan: Plan) -> str:
     return str(plan["changesets"] * 9 // 10)
 
 
+def _clone_without_newest_tenth(plan: Plan) -> list[str]:
+    source = ["-r", _newest_tenth(plan), "repo", "out/new"]
+    return ["clone", "-q", "--pull", "-U", *source]
+
+
 def _run(plan: Plan, length: int) -> str:
     """So many revisions that end in the middle."""
     middle: int = plan["changesets"] // 2
@@ -150,10 +155,7 @@ ROWS: dict[str, Row] = {
             "pull of the newest tenth, from a path",
             lambda _: ["-R", "out/new", "pull", "repo"],
             before=(
-                lambda plan: [
-                    *("clone", "-q", "--pull", "-U", "-r"),
-                    *(_newest_tenth(plan), "repo", "out/new", *_formats(plan)),
-                ],
+                lambda plan: [*_clone_without_newest_tenth(plan), *_formats(plan)],
             ),
             makes="out/new/.hg/store",
             uses="write",
@@ -224,23 +226,13 @@ ROWS: dict[str, Row] = {
             "outgoing",
             "outgoing to a repository that lacks the newest tenth",
             lambda _: ["outgoing", "-q", "-R", "repo", "out/new"],
-            before=(
-                lambda plan: [
-                    *("clone", "-q", "--pull", "-U", "-r"),
-                    *(_newest_tenth(plan), "repo", "out/new"),
-                ],
-            ),
+            before=(_clone_without_newest_tenth,),
         ),
         Row(
             "incoming",
             "incoming of the newest tenth, from a path",
             lambda _: ["incoming", "-q", "-R", "out/new", "repo"],
-            before=(
-                lambda plan: [
-                    *("clone", "-q", "--pull", "-U", "-r"),
-                    *(_newest_tenth(plan), "repo", "out/new"),
-                ],
-            ),
+            before=(_clone_without_newest_tenth,),
         ),
         Row(
             "convert",

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hgext3rd.fastrevlog.engine import caches, columns, index
+from hgext3rd.fastrevlog.engine import caches, columns, digits, index
 from support import graphs
 
 BLOCK = columns.BLOCK
@@ -108,6 +108,13 @@ def test_columns_are_held_within_the_budget() -> None:
     assert not proxy.held
 
 
+def all_older(column: Any, first: int) -> bool:
+    parents, count = digits.number(column), len(column)
+    return digits.none_younger(parents, first, count) and digits.none_below_null(
+        parents, count
+    )
+
+
 def test_order() -> None:
     dice = random.Random(4)
     for _ in range(2000):
@@ -118,7 +125,10 @@ def test_order() -> None:
             wrong = [-2, -(2**31), 2**31 - 1, first + count, first, first - 1, 0]
             column[dice.randrange(count)] = dice.choice(wrong)
         expected = all(-1 <= p < first + n for n, p in enumerate(column))
-        assert columns._all_older(column, first) == expected, (column, first)
+        assert all_older(column, first) == expected, (column, first)
+        expected = all(p < first + n for n, p in enumerate(column))
+        parents = digits.number(column)
+        assert digits.none_younger(parents, first, count) == expected
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -204,13 +214,13 @@ def test_a_band_with_damage_at_its_edge() -> None:
 
 def test_numbers_are_of_a_bounded_size(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    orig = columns._digits
+    orig = digits._digits
 
-    def digits(count: int) -> tuple[int, int]:
+    def asked_digits(count: int) -> tuple[int, int]:
         asked.append(count)
         return orig(count)
 
-    monkeypatch.setattr(columns, "_digits", digits)
+    monkeypatch.setattr(digits, "_digits", asked_digits)
     size = 70_000
     made = proxy_of([(rev - 1, -1) for rev in range(size)]).columns(True)
     assert made is not None
@@ -248,11 +258,11 @@ def test_both_orders_of_bytes(monkeypatch: Any) -> None:
     other = "big" if sys.byteorder == "little" else "little"
     entries = graphs.index_bytes([(1, 2), (-1, 258), (0x01020304, -1)])
     here = columns._parents(entries)
-    number = columns._number(here[0])
+    number = digits.number(here[0])
     assert number == 1 + (0xFFFFFFFF << 32) + (0x01020304 << 64)
-    monkeypatch.setattr(columns.sys, "byteorder", other)
+    monkeypatch.setattr(sys, "byteorder", other)
     there = columns._parents(entries)
-    assert columns._number(there[0]) == number
+    assert digits.number(there[0]) == number
     for column in there:
         column.byteswap()
     assert there == here

@@ -17,14 +17,12 @@ The format of an entry is described in ``docs/formats.md``.
 from __future__ import annotations
 
 import bisect
-import functools
 import sys
 from array import array
 from collections.abc import Collection, Iterable, Sequence
-from itertools import compress
 from typing import Any
 
-from . import format
+from . import digits, format
 
 NULL_REV = format.NULL_REV
 _ENTRY_SIZE = format.ENTRY_SIZE
@@ -49,8 +47,6 @@ UNKNOWN, FILLED, OLDER, ORDERED = range(4)
 # 16,384 revisions fit into a processor's cache.
 _RUN = 32
 _DENSE = 16  # one of so many is often
-# -1 with its sign bit turned over: so are the parents, to be positive numbers
-_TURNED = 2**31 - 1
 
 
 class Disordered(Exception):
@@ -169,7 +165,12 @@ class Columns:
             self.fill(block, end)
             first = block << SHIFT
             for column in (self.p1, self.p2):
-                if not _all_older(column[first : end << SHIFT], first):
+                part = column[first : end << SHIFT]
+                parents, count = digits.number(part), len(part)
+                if not (
+                    digits.none_younger(parents, first, count)
+                    and digits.none_below_null(parents, count)
+                ):
                     raise Disordered(stop)
             state[block:end] = bytes([ORDERED]) * (end - block)
             block = end
@@ -189,19 +190,17 @@ class Columns:
                 continue
             self.fill(block, end)
             start = block << SHIFT
-            columns = [column[start : end << SHIFT] for column in (self.p1, self.p2)]
-            numbers = list(map(_number, columns))
-            count = len(columns[0])
+            parts = [column[start : end << SHIFT] for column in (self.p1, self.p2)]
+            columns = list(map(digits.number, parts))
+            count = len(parts[0])
             if not known:
-                ones, steps = _digits(count)
-                highest = steps + ones * (_TURNED + start)
-                for number in numbers:
-                    if _borrows(highest, number ^ (ones << 31), ones):
+                for parents in columns:
+                    if not digits.none_younger(parents, start, count):
                         raise Disordered(stop)
                 for place in range(block, end):
                     state[place] = max(state[place], OLDER)
             if low:
-                found = _crossing(low, start, count, numbers)
+                found = digits.crossing(low, start, count, columns)
                 if start < low or start + count > stop:
                     found = [rev for rev in found if low <= rev < stop]
                 crossing += found
@@ -344,76 +343,3 @@ def _swap_null_parents(p1: array[int], p2: array[int]) -> None:
             place = at // _WORD
             p1[place], p2[place] = p2[place], NULL_REV
         at = content.find(_NULL_BYTES, at + 1)
-
-
-def _all_older(parents: array[int], first: int) -> bool:
-    """Is -1 <= ``parents[i]`` < ``first + i`` for every i?
-
-    All are compared at once, as the digits, to the base of 2 ** 32, of three large
-    numbers: the lowest values allowed, the parents, the highest ones allowed.  A
-    digit is too large where its subtraction borrows from the next one.  That takes
-    a third of the time of a comparison after the other.
-    """
-    ones, steps = _digits(len(parents))
-    turned = _number(parents) ^ (ones << 31)
-    highest = steps + ones * (_TURNED + first)
-    return not (
-        _borrows(highest, turned, ones) or _borrows(turned, ones * _TURNED, ones)
-    )
-
-
-def _crossing(low: int, start: int, count: int, numbers: list[int]) -> list[int]:
-    """The revs, of ``count`` from ``start`` on, that have a parent below ``low``.
-
-    And perhaps a few that have ``low`` itself.  ``numbers`` are their parents.
-    """
-    ones, _steps = _digits(count)
-    bound = ones * low
-    below = 0
-    for parents in numbers:
-        # -1, as a number without a sign, is not below
-        below |= parents ^ bound ^ (parents - bound)
-    # a digit is 1 where that of the revision before is less
-    content = (below & (ones << 32)).to_bytes(_WORD * (count + 1), 'little')
-    if content.count(1) * _DENSE > count:
-        return list(compress(range(start, start + count), content[_WORD::_WORD]))
-    found = []
-    at = content.find(1)
-    while at >= 0:
-        found.append(start - 1 + at // _WORD)
-        at = content.find(1, at + 1)
-    return found
-
-
-def _number(parents: array[int]) -> int:
-    """The values as digits to the base of 2 ** 32, the first one the lowest."""
-    if sys.byteorder == 'big':
-        parents = array('i', reversed(parents))
-    return int.from_bytes(parents, sys.byteorder)
-
-
-def _borrows(minuend: int, subtrahend: int, ones: int) -> bool:
-    """Is any digit of ``minuend`` smaller than that of ``subtrahend``?"""
-    difference = minuend - subtrahend
-    if difference < 0:
-        return True
-    return bool((minuend ^ subtrahend ^ difference) & (ones << 32))
-
-
-@functools.lru_cache(maxsize=4)
-def _digits(count: int) -> tuple[int, int]:
-    """``count`` digits to the base of 2 ** 32: all 1, and 0, 1, 2...
-
-    Made by doubling, so that the work is linear.
-    """
-    ones = steps = made = 0
-    for bit in bin(count)[2:]:
-        shift = 32 * made
-        steps |= (steps + made * ones) << shift
-        ones |= ones << shift
-        made *= 2
-        if bit == '1':
-            steps |= made << (32 * made)
-            ones |= 1 << (32 * made)
-            made += 1
-    return ones, steps

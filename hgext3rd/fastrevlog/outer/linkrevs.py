@@ -52,7 +52,7 @@ def make_adjustlinkrev(place: Any) -> Any:
 
 def _is_ancestor(cl: Any, old: int, new: int) -> bool:
     """Is ``old`` known to be an ancestor of ``new``, and nobody else to be asked?"""
-    index = cl.index
+    index = getattr(cl, 'index', None)
     return (
         0 <= old < new
         and isinstance(index, indexmod.IndexProxy)
